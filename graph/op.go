@@ -13,6 +13,7 @@ type Op struct {
 	Domain, Name string
 	Since        int    // the version of the domain that introduced this definition
 	Sig          string // inputs, outputs, types and attributes, see [Signature]
+	Base         *Op    // the definition of which Sig says only what is different; nil when Sig says all
 
 	// Infer sets the types of the outputs. Without it they are found through Expand.
 	Infer func(*Infer) error
@@ -55,7 +56,11 @@ func (o *Op) Known() bool { return o.Run != nil || o.Expand != nil }
 // Signature is the parsed Sig.
 func (o *Op) Signature() *Signature {
 	o.once.Do(func() {
-		sig, err := ParseSig(o.Sig)
+		base := &Signature{}
+		if o.Base != nil {
+			base = o.Base.Signature()
+		}
+		sig, err := ParseSig(base, o.Sig)
 		if err != nil {
 			panic("operator " + o.String() + ": " + err.Error()) // a test parses every definition
 		}
@@ -66,9 +71,6 @@ func (o *Op) Signature() *Signature {
 
 // Default is the value that the definition gives an attribute that a node does not have.
 func (o *Op) Default(name string) any {
-	if o.Sig == "" {
-		return nil
-	}
 	sig := o.Signature()
 	for i := range sig.Attrs {
 		if sig.Attrs[i].Name == name {

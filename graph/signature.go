@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,6 +19,7 @@ import (
 // "?" marks optional and "*" variadic parameters ("**" of mixed types), "!" required attributes. Types are those of
 // [tensor.DType.Short], sets of them (float: f16 bf16 f32 f64; int: all signed and unsigned integers of 8 to 64 bits; num: both;
 // tensor: all but the byte floats and packed ones; f8: the four original byte floats; all: everything), and seq(…), opt(…) of them.
+// In a text that changes another signature, a line replaces what it names, and "-name" drops an attribute.
 type Signature struct {
 	In, Out []Param
 	Types   map[string][]TypeSet
@@ -54,14 +57,17 @@ var typeSets = map[string]string{
 	"all":    "tensor f8 u4 i4 f4e2m1 f8e8m0 u2 i2 f6e2m3 f6e3m2",
 }
 
-// ParseSig reads a signature.
-func ParseSig(s string) (*Signature, error) {
-	sig := &Signature{Types: map[string][]TypeSet{}}
+// ParseSig reads a signature that is base but for what s says.
+func ParseSig(base *Signature, s string) (*Signature, error) {
+	sig := &Signature{In: base.In, Out: base.Out, Types: map[string][]TypeSet{}, Attrs: slices.Clone(base.Attrs)}
+	maps.Copy(sig.Types, base.Types)
 	for _, line := range strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == ';' }) {
 		line = strings.TrimSpace(line)
 		var err error
 		switch {
 		case line == "":
+		case strings.HasPrefix(line, "-"):
+			sig.dropAttr(line[1:])
 		case strings.HasPrefix(line, "("):
 			in, out, ok := strings.Cut(line, "->")
 			if !ok {
@@ -222,6 +228,11 @@ func (sig *Signature) parseAttr(line string, f []string) error {
 			return fmt.Errorf("attribute %q: %w", line, err)
 		}
 	}
+	sig.dropAttr(a.Name)
 	sig.Attrs = append(sig.Attrs, a)
 	return nil
+}
+
+func (sig *Signature) dropAttr(name string) {
+	sig.Attrs = slices.DeleteFunc(sig.Attrs, func(a AttrDef) bool { return a.Name == name })
 }
