@@ -42,6 +42,21 @@ func NewBuilder(reg *Registry, g *Graph) *Builder {
 	return &Builder{Graph: g, reg: reg, prefix: "v"}
 }
 
+// Sub builds into a graph inside a node, with names that no graph around it has.
+func (b *Builder) Sub(g *Graph) *Builder {
+	b.Reserve()
+	return &Builder{Graph: g, reg: b.reg, names: b.names, prefix: b.prefix}
+}
+
+// Reserve takes note of all names in the graph, which new values then avoid. It happens by itself before the first new name;
+// whoever takes nodes out of the graph while building calls it before.
+func (b *Builder) Reserve() {
+	if b.names == nil {
+		b.names = map[string]bool{}
+		b.Graph.eachValue(func(v *Value) { b.names[v.Name] = true })
+	}
+}
+
 // Prefix starts the names of new values that follow.
 func (b *Builder) Prefix(p string) { b.prefix = p }
 
@@ -59,10 +74,7 @@ func (b *Builder) Fail(err error) {
 }
 
 func (b *Builder) name() string {
-	if b.names == nil {
-		b.names = map[string]bool{}
-		b.Graph.eachValue(func(v *Value) { b.names[v.Name] = true })
-	}
+	b.Reserve()
 	for {
 		b.count++
 		s := fmt.Sprintf("%s_%d", b.prefix, b.count)

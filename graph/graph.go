@@ -38,12 +38,13 @@ type Value struct {
 
 // Node is one application of an operator.
 type Node struct {
-	Name   string
-	Op     *Op
-	In     []*Value // nil for an optional input that is absent
-	Out    []*Value // nil for an optional output that nobody wants
-	Attrs  []Attr
-	Origin any // see Graph.Origin
+	Name     string
+	Op       *Op
+	In       []*Value // nil for an optional input that is absent
+	Out      []*Value // nil for an optional output that nobody wants
+	Attrs    []Attr
+	Overload string // which of a model's functions of the same name it calls; nearly always ""
+	Origin   any    // see Graph.Origin
 }
 
 // Function is an operator that a model defines by a graph of its own.

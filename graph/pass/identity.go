@@ -1,0 +1,53 @@
+package pass
+
+import "github.com/onnxrun/onnxrun/graph"
+
+// Identity removes operators that change nothing: Identity, Dropout in inference, Cast to the same type, Reshape, Expand or
+// Transpose that keep the shape. Outputs of the graph keep their last node.
+func Identity(reg *graph.Registry, g *graph.Graph) (bool, error) {
+	m := map[*graph.Value]*graph.Value{}
+	var visit func(*graph.Graph)
+	visit = func(g *graph.Graph) {
+		isOut := outputs(g)
+		kept := g.Nodes[:0]
+		for _, n := range g.Nodes {
+			n.Subgraphs(visit)
+			if len(n.In) > 0 && n.In[0] != nil && n.Wants(0) && !isOut[n.Out[0]] && isNoop(n) {
+				m[n.Out[0]] = n.In[0]
+				continue
+			}
+			kept = append(kept, n)
+		}
+		g.Nodes = kept
+	}
+	visit(g)
+	replace(g, m)
+	return len(m) > 0, nil
+}
+
+func isNoop(n *graph.Node) bool {
+	if n.Op.Domain != "" {
+		return false
+	}
+	x, y := n.In[0].Type, n.Out[0].Type
+	same := x.IsStatic() && x.Equal(y)
+	switch n.Op.Name {
+	case "Identity":
+		return true
+	case "Cast":
+		return x.DType != 0 && x.DType == y.DType
+	case "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile":
+		return same || x.Ranked && x.Equal(y) && n.Op.Name != "Tile"
+	case "Transpose":
+		perm := n.Ints("perm")
+		for i, p := range perm {
+			if int(p) != i {
+				return false
+			}
+		}
+		return perm != nil
+	case "Dropout":
+		return !n.Wants(1) && (!n.Has(2) || n.In[2].Const != nil && n.In[2].Const.Len() == 1 && n.In[2].Const.Float(0) == 0)
+	}
+	return false
+}

@@ -1,0 +1,79 @@
+// Package pass holds the rewrites of graphs: one file each. A pass keeps graph inputs, outputs, their names, and the identity of the
+// values that others hold; it may change how they are computed.
+package pass
+
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/graph"
+)
+
+// Pass is a rewrite of a graph and of the graphs inside it. Run reports whether anything changed.
+type Pass struct {
+	Name string
+	Run  func(reg *graph.Registry, g *graph.Graph) (bool, error)
+}
+
+// Inference is the pipeline before a graph is run.
+var Inference = []Pass{
+	{"expand", Expand},     // first: all that follows sees only operators with kernels
+	{"fold", Fold},         // before identity and cse, which compare constants
+	{"identity", Identity}, // folding leaves no-ops behind
+	{"cse", CSE},
+	{"prune", Prune}, // last: removes what the others left unread
+}
+
+// Apply runs passes in order. The graph is verified after each, so that a faulty pass is named.
+func Apply(reg *graph.Registry, g *graph.Graph, passes []Pass) error {
+	for _, p := range passes {
+		changed, err := p.Run(reg, g)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		if changed {
+			if err := graph.Verify(g); err != nil {
+				return fmt.Errorf("pass %s broke the graph: %w", p.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// replace makes every reader in g, and in the graphs inside it, that reads a key of m read its value instead. The outputs of g itself
+// stay as they are: their names are the contract with the caller.
+func replace(g *graph.Graph, m map[*graph.Value]*graph.Value) {
+	if len(m) == 0 {
+		return
+	}
+	find := func(v *graph.Value) *graph.Value {
+		for {
+			n, ok := m[v]
+			if !ok {
+				return v
+			}
+			v = n
+		}
+	}
+	g.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+		for i, v := range n.In {
+			if v != nil {
+				n.In[i] = find(v)
+			}
+		}
+		n.Subgraphs(func(s *graph.Graph) {
+			for i, v := range s.Outputs {
+				s.Outputs[i] = find(v)
+			}
+		})
+		return true
+	})
+}
+
+// outputs is the set of g's outputs.
+func outputs(g *graph.Graph) map[*graph.Value]bool {
+	m := map[*graph.Value]bool{}
+	for _, v := range g.Outputs {
+		m[v] = true
+	}
+	return m
+}
