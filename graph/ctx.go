@@ -98,29 +98,37 @@ func Scratch[T tensor.Elem](c *Ctx, n int) ([]T, error) {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n), nil
 }
 
-type job[A any] struct {
+// Parallel calls args.Do for pieces of the items 0 to n-1, each piece at most grain long, on several threads. The arguments are copied to memory
+// that is kept from run to run, so that nothing is allocated; a function literal in their place would be, in generic code.
+// Choose grain for 20 µs to 1 ms of work: cancellation is seen between pieces. What Do computes for an item must not depend
+// on the piece it is in or on the worker (whose number only selects scratch memory).
+func Parallel[A any, P interface {
+	*A
+	Task
+}](c *Ctx, n, grain int, args A) {
+	var j P
+	if c.next < len(c.jobs) {
+		j, _ = c.jobs[c.next].(P)
+	}
+	if j == nil {
+		j = new(A)
+		c.jobs = append(c.jobs[:min(c.next, len(c.jobs))], j)
+	}
+	c.next++
+	*j = args
+	c.exec.Parallel(j, n, max(grain, 1))
+	var zero A
+	*j = zero
+}
+
+type forArgs[A any] struct {
 	args A
 	body func(a *A, worker, lo, hi int)
 }
 
-func (j *job[A]) Do(worker, lo, hi int) { j.body(&j.args, worker, lo, hi) }
+func (j *forArgs[A]) Do(worker, lo, hi int) { j.body(&j.args, worker, lo, hi) }
 
-// For calls body for pieces of the items 0 to n-1, each piece at most grain long, in parallel. body must not capture
-// variables: what it needs goes through args, whose memory is kept from run to run, so that nothing is allocated.
-// Choose grain for 20 µs to 1 ms of work: cancellation is seen between pieces. What body computes for an item must not depend
-// on the piece it is in or on the worker (whose number only selects scratch memory).
+// For is [Parallel] with a function in place of a method, for code that is not generic: body must not capture variables.
 func For[A any](c *Ctx, n, grain int, args A, body func(a *A, worker, lo, hi int)) {
-	var j *job[A]
-	if c.next < len(c.jobs) {
-		j, _ = c.jobs[c.next].(*job[A])
-	}
-	if j == nil {
-		j = &job[A]{}
-		c.jobs = append(c.jobs[:min(c.next, len(c.jobs))], j)
-	}
-	c.next++
-	j.args, j.body = args, body
-	c.exec.Parallel(j, n, max(grain, 1))
-	var zero A
-	j.args = zero
+	Parallel(c, n, grain, forArgs[A]{args, body})
 }

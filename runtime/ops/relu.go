@@ -52,11 +52,10 @@ type unaryArgs[T any] struct {
 	f    func(y, x []T)
 }
 
-// mapUnary applies f to all elements of input 0, in pieces. f must be a plain function, not a closure.
+func (a *unaryArgs[T]) Do(_, lo, hi int) { a.f(a.y[lo:hi], a.x[lo:hi]) }
+
+// mapUnary applies f to all elements of input 0, in pieces.
 func mapUnary[T tensor.Elem](c *graph.Ctx, f func(y, x []T)) {
 	x := tensor.Data[T](c.In[0])
-	args := unaryArgs[T]{tensor.Data[T](c.Out[0]), x, f}
-	graph.For(c, len(x), 16384, args, func(a *unaryArgs[T], _, lo, hi int) {
-		a.f(a.y[lo:hi], a.x[lo:hi])
-	})
+	graph.Parallel(c, len(x), 16384, unaryArgs[T]{tensor.Data[T](c.Out[0]), x, f})
 }

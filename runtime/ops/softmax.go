@@ -67,16 +67,17 @@ func split(s tensor.Shape, axis int) (outer, n, inner int, err error) {
 	return s[:axis].Elems(), s[axis], s[axis+1:].Elems(), nil
 }
 
-type rowArgs[T any] struct {
+type rowArgs[T float32 | float64] struct {
 	x, y     []T
 	n, inner int
 }
 
+func (a *rowArgs[T]) Do(_, lo, hi int) {
+	for r := lo; r < hi; r++ {
+		kernel.Softmax(a.y, a.x, r/a.inner*a.n*a.inner+r%a.inner, a.n, a.inner)
+	}
+}
+
 func softmaxRows[T float32 | float64](c *graph.Ctx, x, y *tensor.Tensor, outer, n, inner int) {
-	args := rowArgs[T]{tensor.Data[T](x), tensor.Data[T](y), n, inner}
-	graph.For(c, outer*inner, 1+8192/max(n, 1), args, func(a *rowArgs[T], _, lo, hi int) {
-		for r := lo; r < hi; r++ {
-			kernel.Softmax(a.y, a.x, r/a.inner*a.n*a.inner+r%a.inner, a.n, a.inner)
-		}
-	})
+	graph.Parallel(c, outer*inner, 1+8192/max(n, 1), rowArgs[T]{tensor.Data[T](x), tensor.Data[T](y), n, inner})
 }
