@@ -79,7 +79,7 @@ func newModel() *pb.ModelProto {
 }
 
 // irVersions are the opsets of the default domain that came with a new version of the file format, from 4 on.
-var irVersions = []int{9, 10, 11, 12, 15, 19, 21, 23, 24, 25}
+var irVersions = []int{9, 10, 11, 12, 15, 19, 21, 23, 24, 25, 28}
 
 // irVersion is the oldest version of the format that may hold g; initializers need not be inputs from 4 on.
 func irVersion(g *graph.Graph) int64 {
@@ -242,20 +242,15 @@ func (e *exporter) outputs(g *graph.Graph, o *graphOrigin) []*pb.ValueInfoProto 
 		if i < len(o.proto.Output) {
 			p := o.proto.Output[i]
 			if originOf(v).describes(p) || o.stray[p] && p.GetName() == e.name(v) {
-				out[i] = e.outputInfo(v, p, o)
+				if out[i] = p; !o.stray[p] {
+					out[i] = e.info(v, p)
+				}
 				continue
 			}
 		}
 		out[i] = e.info(v, messageAmong(v, o.proto.Output))
 	}
 	return out
-}
-
-func (e *exporter) outputInfo(v *graph.Value, p *pb.ValueInfoProto, o *graphOrigin) *pb.ValueInfoProto {
-	if o.stray[p] {
-		return p
-	}
-	return e.info(v, p)
 }
 
 // hints keeps what the file says about values that are still there.
@@ -287,13 +282,17 @@ func (e *exporter) function(f *graph.Function) (*pb.FunctionProto, error) {
 	if o == nil {
 		o = &graphOrigin{}
 	}
-	if len(f.Body.Consts) > 0 {
-		return nil, graph.Invalidf("function %q with constants that no node makes", f.Name)
-	}
 	p := *base
 	var err error
 	if p.Node, err = e.nodes(f.Body, o, base.Node); err != nil {
 		return nil, err
+	}
+	consts, err := e.constantNodes(f.Body.Consts)
+	if err != nil {
+		return nil, err
+	}
+	if len(consts) > 0 {
+		p.Node = append(consts, p.Node...)
 	}
 	p.Input, p.Output = e.nameList(f.Body.Inputs, base.Input), e.nameList(f.Body.Outputs, base.Output)
 	p.ValueInfo = e.hints(o, base.ValueInfo, describedBy(f.Body))
@@ -318,6 +317,21 @@ func (e *exporter) function(f *graph.Function) (*pb.FunctionProto, error) {
 	}
 	p.Name, p.Domain, p.Overload = str(f.Name, base.Name), str(f.Domain, base.Domain), str(f.Overload, base.Overload)
 	return &p, nil
+}
+
+// constantNodes stand for the constants of a function, which has no initializers.
+func (e *exporter) constantNodes(vs []*graph.Value) ([]*pb.NodeProto, error) {
+	var out []*pb.NodeProto
+	for _, v := range vs {
+		t, err := exportTensor("", v.Const)
+		if err != nil {
+			return nil, err
+		}
+		op, attr, typ := "Constant", "value", pb.AttributeProto_TENSOR
+		out = append(out, &pb.NodeProto{OpType: &op, Output: []string{e.name(v)},
+			Attribute: []*pb.AttributeProto{{Name: &attr, Type: &typ, T: t}}})
+	}
+	return out, nil
 }
 
 // nameList are the names of vs: base itself when they are the same.

@@ -132,7 +132,7 @@ func (c *config) load(b []byte, def extdata.Files) (*graph.Graph, error) {
 }
 
 // decodeCost is the memory that decoded messages may take: a fixed part, and a part for each byte of the file.
-// Real models stay below a third of it.
+// Real models of more than a few kilobytes need up to 13 for each byte.
 const decodeCostFixed, decodeCostPerByte = 48 << 20, 20
 
 func (c *config) decode(b []byte, kind wire.Kind, m interface{ Unmarshal([]byte) error }) error {

@@ -252,6 +252,9 @@ func narrow[T int32 | uint64](d tensor.DType, data []T, shape tensor.Shape) (*te
 
 // exportTensor is a new message for t: raw bytes, or strings. It aliases t.
 func exportTensor(name string, t *tensor.Tensor) (*pb.TensorProto, error) {
+	if t == nil {
+		return nil, graph.Invalidf("a tensor is missing")
+	}
 	d := int32(t.DType())
 	p := &pb.TensorProto{DataType: &d}
 	if name != "" {
