@@ -134,3 +134,13 @@ func CanonicalDomain(d string) string {
 	}
 	return d
 }
+
+// Has reports whether the definition has the attribute.
+func (o *Op) Has(attr string) bool {
+	for _, a := range o.Signature().Attrs {
+		if a.Name == attr {
+			return true
+		}
+	}
+	return false
+}

@@ -74,7 +74,7 @@ func (e *exporter) model(g *graph.Graph) (*pb.ModelProto, error) {
 }
 
 func newModel() *pb.ModelProto {
-	ir, producer := int64(0), "onnxrun"
+	ir, producer := int64(3), "onnxrun"
 	return &pb.ModelProto{IrVersion: &ir, ProducerName: &producer}
 }
 
@@ -113,7 +113,7 @@ func exportOpsets(base []*pb.OperatorSetIdProto, ir int64, want map[string]int) 
 	add := func(domain string, p *pb.OperatorSetIdProto) {
 		v := int64(canonical[graph.CanonicalDomain(domain)])
 		delete(canonical, graph.CanonicalDomain(domain))
-		if p.GetVersion() == v && p.Version != nil {
+		if p != nil && p.Version != nil && *p.Version == v {
 			out = append(out, p)
 		} else {
 			out = append(out, &pb.OperatorSetIdProto{Domain: &domain, Version: &v})

@@ -119,13 +119,13 @@ func (e *exporter) attrValue(p *pb.AttributeProto, v any, o *attrOrigin) (change
 		return !ok || !slices.Equal(was, v), nil
 	case graph.Type:
 		set(pb.AttributeProto_TYPE_PROTO)
-		p.Tp = exportType(v)
+		p.Tp = typeMessage(v)
 		was, ok := o.value.(graph.Type)
 		return !ok || !sameType(was, v), nil
 	case []graph.Type:
 		set(pb.AttributeProto_TYPE_PROTOS)
 		for _, t := range v {
-			p.TypeProtos = append(p.TypeProtos, exportType(t))
+			p.TypeProtos = append(p.TypeProtos, typeMessage(t))
 		}
 		was, ok := o.value.([]graph.Type)
 		return !ok || !slices.EqualFunc(was, v, sameType), nil

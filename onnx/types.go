@@ -102,6 +102,14 @@ func exportType(t graph.Type) *pb.TypeProto {
 	return &pb.TypeProto{Value: &pb.TypeProto_TensorType{TensorType: p}}
 }
 
+// typeMessage is exportType where there must be a message.
+func typeMessage(t graph.Type) *pb.TypeProto {
+	if p := exportType(t); p != nil {
+		return p
+	}
+	return &pb.TypeProto{}
+}
+
 // sameType reports whether a and b say the same. Unlike [graph.Type.Equal] it takes unknown dimensions for the same.
 func sameType(a, b graph.Type) bool {
 	if a.DType != b.DType || a.Ranked != b.Ranked || len(a.Shape) != len(b.Shape) || a.Key != b.Key || (a.Elem == nil) != (b.Elem == nil) {

@@ -1,0 +1,68 @@
+package kernel
+
+import "math"
+
+// Floats reads numbers as float64.
+func Floats[T Arith](dst []float64, src []T) {
+	for i, v := range src {
+		dst[i] = float64(v)
+	}
+}
+
+// Ints reads integers as int64; those of uint64 keep their bits.
+func Ints[T Integer](dst []int64, src []T) {
+	for i, v := range src {
+		dst[i] = int64(v)
+	}
+}
+
+// IntsTo writes integers with their lowest bits.
+func IntsTo[T Integer](dst []T, src []int64) {
+	for i, v := range src {
+		dst[i] = T(v)
+	}
+}
+
+// IntsToFloats writes integers as floating-point numbers, rounded once.
+func IntsToFloats[T float32 | float64](dst []T, src []int64, unsigned bool) {
+	for i, v := range src {
+		if unsigned {
+			dst[i] = T(uint64(v))
+		} else {
+			dst[i] = T(v)
+		}
+	}
+}
+
+// FloatToInt cuts toward zero; what int64 cannot hold, NaN too, becomes its smallest value, as on x86.
+func FloatToInt(v float64) int64 {
+	if !(v > -9.3e18 && v < 9.223372036854775807e18) {
+		return math.MinInt64
+	}
+	return int64(v)
+}
+
+// FloatsToInts cuts numbers toward zero and keeps the lowest bits of what does not fit. Numbers of 2^63 and more go to uint64 whole.
+func FloatsToInts[T Integer](dst []T, src []float64) {
+	for i, v := range src {
+		if v >= 1<<63 && v < 1<<64 {
+			dst[i] = T(uint64(v))
+			continue
+		}
+		dst[i] = T(FloatToInt(v))
+	}
+}
+
+// ToOdd is v in float32, inexact values rounded to the neighbour with an odd last bit: rounding that once more to a narrower
+// type gives what rounding v at once would (https://doi.org/10.1109/TC.2007.70819).
+func ToOdd(v float64) float32 {
+	r := float32(v)
+	if float64(r) == v || r != r || math.IsInf(v, 0) {
+		return r
+	}
+	b := math.Float32bits(r)
+	if math.Abs(float64(r)) > math.Abs(v) {
+		b--
+	}
+	return math.Float32frombits(b | 1)
+}

@@ -1,0 +1,55 @@
+package kernel
+
+import "math"
+
+// AbsFloat is |x|, also of −0 and NaN.
+func AbsFloat[T float32 | float64](y, x []T) {
+	for i, v := range x {
+		y[i] = T(math.Abs(float64(v)))
+	}
+}
+
+// Abs is |x|.
+func Abs[T Integer](y, x []T) {
+	for i, v := range x {
+		if v < 0 {
+			v = -v
+		}
+		y[i] = v
+	}
+}
+
+// Neg is −x.
+func Neg[T Arith](y, x []T) {
+	for i, v := range x {
+		y[i] = -v
+	}
+}
+
+// BitNot is ^x.
+func BitNot[T Integer](y, x []T) {
+	for i, v := range x {
+		y[i] = ^v
+	}
+}
+
+// Sign is −1, 0 or 1, or NaN.
+func Sign[T Arith](y, x []T) {
+	for i, v := range x {
+		switch {
+		case v > 0:
+			v = 1
+		case v < 0:
+			v = 0
+			v--
+		}
+		y[i] = v
+	}
+}
+
+// ErfInt is the error function cut toward zero.
+func ErfInt[T Integer](y, x []T) {
+	for i, v := range x {
+		y[i] = T(math.Erf(float64(v)))
+	}
+}

@@ -1,0 +1,109 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
+)
+
+// Where takes elements of x where the condition holds and of y elsewhere; all three broadcast.
+var where = family(
+	&graph.Op{
+		Name: "Where", Since: 16,
+		Sig:   "(condition:B, X:T, Y:T) -> (output:T); B = bool; T = tensor",
+		Infer: inferWhere, Run: runWhere,
+	},
+	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64 bool str c64 c128"},
+)
+
+func inferWhere(c *graph.Infer) error {
+	if x, y := c.DType(1), c.DType(2); x != y && x != tensor.Invalid && y != tensor.Invalid {
+		return graph.Typef("branches are %s and %s", x.Short(), y.Short())
+	}
+	if d := c.DType(0); d != tensor.Bool && d != tensor.Invalid {
+		return graph.Typef("condition is %s", d.Short())
+	}
+	if err := inferBroadcastAs(c, c.DType(1)); err != nil {
+		return err
+	}
+	x, ok1 := c.Ints(1)
+	y, ok2 := c.Ints(2)
+	cond := c.Const(0)
+	if !ok1 || !ok2 || cond == nil || cond.DType() != tensor.Bool || len(x) == 0 || len(y) == 0 || cond.Len() == 0 {
+		return nil
+	}
+	n := max(len(x), len(y), cond.Len())
+	for _, k := range []int{len(x), len(y), cond.Len()} {
+		if k != n && k != 1 {
+			return nil
+		}
+	}
+	out := make([]graph.Dim, n)
+	for i := range out {
+		if out[i] = y[i%len(y)]; tensor.Data[bool](cond)[i%cond.Len()] {
+			out[i] = x[i%len(x)]
+		}
+	}
+	c.SetInts(0, out)
+	return nil
+}
+
+func runWhere(c *graph.Ctx) error {
+	if c.In[1].DType() != c.In[2].DType() || c.In[0].DType() != tensor.Bool {
+		return graph.Typef("where of %s, %s, %s", c.In[0], c.In[1], c.In[2])
+	}
+	if c.Out[0].Len() == 0 {
+		return nil
+	}
+	switch d := c.In[1].DType(); {
+	case d == tensor.String:
+		whereAll(c, c.Out[0].Strings(), c.In[1].Strings(), c.In[2].Strings())
+	case d.Size() == 1:
+		whereOf[uint8](c)
+	case d.Size() == 2:
+		whereOf[uint16](c)
+	case d.Size() == 4:
+		whereOf[uint32](c)
+	case d == tensor.Complex64:
+		whereOf[complex64](c)
+	case d.Size() == 8:
+		whereOf[uint64](c)
+	case d.Size() == 16:
+		whereOf[complex128](c)
+	default:
+		return graph.Typef("where of %s", c.In[1])
+	}
+	return nil
+}
+
+func whereOf[T tensor.Elem](c *graph.Ctx) {
+	whereAll(c, tensor.Data[T](c.Out[0]), tensor.Data[T](c.In[1]), tensor.Data[T](c.In[2]))
+}
+
+type whereArgs[T any] struct {
+	z, x, y []T
+	cond    []bool
+	plan    *kernel.Axes
+}
+
+func (a *whereArgs[T]) Do(_, lo, hi int) {
+	n, sc := a.plan.Inner(0)
+	_, sx := a.plan.Inner(1)
+	_, sy := a.plan.Inner(2)
+	for r := lo; r < hi; r++ {
+		z, c, x, y := a.z[r*n:(r+1)*n], a.cond[a.plan.Row(0, r):], a.x[a.plan.Row(1, r):], a.y[a.plan.Row(2, r):]
+		for i := range z {
+			if c[i*sc] {
+				z[i] = x[i*sx]
+			} else {
+				z[i] = y[i*sy]
+			}
+		}
+	}
+}
+
+func whereAll[T any](c *graph.Ctx, z, x, y []T) {
+	plan := broadcastPlan(c)
+	n, _ := plan.Inner(0)
+	graph.Parallel(c, plan.Rows(), 1+(1<<13)/n, whereArgs[T]{z, x, y, tensor.Data[bool](c.In[0]), plan})
+}
