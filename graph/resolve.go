@@ -107,7 +107,7 @@ func checkCalls(g *Graph, r *resolver) error {
 
 // functionOp is the operator that a model's function defines: its expansion is a copy of the body.
 func functionOp(f *Function) *Op {
-	return &Op{Domain: CanonicalDomain(f.Domain), Name: f.Name, Expand: func(b *Builder, n *Node) []*Value {
+	return &Op{Domain: CanonicalDomain(f.Domain), Name: f.Name, IsFunction: true, Expand: func(b *Builder, n *Node) []*Value {
 		m := map[*Value]*Value{}
 		for i, p := range f.Body.Inputs {
 			if i < len(n.In) && n.In[i] != nil {
@@ -185,4 +185,20 @@ func Unresolved(g *Graph) []*Node {
 		visit(f.Body)
 	}
 	return out
+}
+
+// Modernize sets the opsets of a graph in which expansion brought operators of the newest versions to the lowest versions at which all of its operators
+// mean what they mean here. Operators whose definition is older keep it under the newest opset when nothing but their types changed since.
+func Modernize(reg *Registry, g *Graph) {
+	need := map[string]int{}
+	g.Walk(func(_ *Graph, n *Node) bool {
+		need[n.Op.Domain] = max(need[n.Op.Domain], n.Op.Since)
+		return true
+	})
+	for d, v := range need {
+		if g.Opsets == nil {
+			g.Opsets = map[string]int{}
+		}
+		g.Opsets[d] = max(g.Opsets[d], v)
+	}
 }

@@ -1,11 +1,11 @@
 package ops
 
 import (
-	"math"
 	"math/rand/v2"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // Dropout passes its input on. In training mode it sets a share of ratio of the elements to 0, multiplies the others by
@@ -76,52 +76,74 @@ func runDropout(c *graph.Ctx) error {
 		}
 		return nil
 	}
-	seed := c.Exec().Seed()
-	if c.Node.HasAttr("seed") {
-		seed = uint64(c.Node.Int("seed"))
+	draws, err := graph.Scratch[bool](c, x.Len())
+	if err != nil {
+		return err
 	}
-	return halves(func(c *graph.Ctx) error { return drop(c, ratio, seed, mask) })(c)
-}
-
-func drop(c *graph.Ctx, ratio float64, seed uint64, mask []bool) error {
-	limit := uint64(ratio * math.MaxUint32)
-	switch c.In[0].DType() {
-	case tensor.Float32:
-		graph.Parallel(c, c.In[0].Len(), 1<<12, dropArgs[float32]{tensor.Data[float32](c.Out[0]), tensor.Data[float32](c.In[0]), mask, float32(1 / (1 - ratio)), limit, seed})
-	case tensor.Float64:
-		graph.Parallel(c, c.In[0].Len(), 1<<12, dropArgs[float64]{tensor.Data[float64](c.Out[0]), tensor.Data[float64](c.In[0]), mask, 1 / (1 - ratio), limit, seed})
-	default:
-		return graph.Typef("dropout in training of %s", c.In[0])
+	if mask == nil {
+		mask = draws
+	}
+	if c.Node.HasAttr("seed") {
+		var rng kernel.MT19937 // as the standard's reference draws
+		rng.Seed(uint32(c.Node.Int("seed")))
+		for i := range mask {
+			mask[i] = rng.Float64() >= ratio
+		}
+	} else {
+		graph.Parallel(c, (len(mask)+dropBlock-1)/dropBlock, 4, drawArgs{mask, ratio, c.Exec().Seed()})
+	}
+	switch {
+	case x.DType() == tensor.Float64:
+		graph.Parallel(c, x.Len(), 1<<14, dropArgs[float64]{tensor.Data[float64](y), tensor.Data[float64](x), mask, 1 / (1 - ratio)})
+	case x.DType() == tensor.Float32:
+		graph.Parallel(c, x.Len(), 1<<14, dropArgs[float32]{tensor.Data[float32](y), tensor.Data[float32](x), mask, float32(1 / (1 - ratio))})
+	default: // types that are rounded: one element at a time
+		for i, keep := range mask {
+			v := 0.0
+			if keep {
+				v = x.Float(i) / (1 - ratio)
+			}
+			if x.DType().IsHalf() {
+				kernel.Narrow(tensor.Data[uint16](y)[i:i+1], []float32{kernel.ToOdd(v)}, x.DType() == tensor.BFloat16)
+			} else {
+				y.Bytes()[i] = tensor.SmallEncode(x.DType(), v, true)
+			}
+		}
 	}
 	return nil
+}
+
+// dropBlock is the elements that one generator draws, so that results do not depend on how the work is split.
+const dropBlock = 1024
+
+type drawArgs struct {
+	mask  []bool
+	ratio float64
+	seed  uint64
+}
+
+func (a *drawArgs) Do(_, lo, hi int) {
+	for b := lo; b < hi; b++ {
+		rng := rand.NewPCG(a.seed, uint64(b))
+		part := a.mask[b*dropBlock : min(len(a.mask), (b+1)*dropBlock)]
+		for i := range part {
+			part[i] = float64(rng.Uint64()>>11)/(1<<53) >= a.ratio
+		}
+	}
 }
 
 type dropArgs[T float32 | float64] struct {
 	y, x  []T
 	mask  []bool
 	scale T
-	limit uint64
-	seed  uint64
 }
 
-// Do draws each block of 64 elements from a generator of its own, so that results do not depend on how the work is split.
 func (a *dropArgs[T]) Do(_, lo, hi int) {
-	const block = 64
-	for b := lo / block; b*block < hi; b++ {
-		rng := rand.NewPCG(a.seed, uint64(b))
-		for i := b * block; i < min(len(a.x), (b+1)*block); i++ {
-			keep := rng.Uint64()>>32 >= a.limit
-			if i < lo || i >= hi {
-				continue
-			}
-			v := a.x[i] * a.scale // y may be x
-			if !keep {
-				v = 0
-			}
-			a.y[i] = v
-			if a.mask != nil {
-				a.mask[i] = keep
-			}
+	for i := lo; i < hi; i++ {
+		v := a.x[i] * a.scale // y may be x
+		if !a.mask[i] {
+			v = 0
 		}
+		a.y[i] = v
 	}
 }
