@@ -33,14 +33,14 @@ func ReadTensor(b []byte, want graph.Type, opts ...Option) (name string, t *tens
 		name, t, err = r.tensorFile(b)
 	}
 	if err == nil || !want.IsZero() {
-		return name, t, located("", err)
+		return name, t, unreadable("", err)
 	}
 	for _, read := range []func([]byte) (string, *tensor.Tensor, error){r.sequenceFile, r.mapFile, r.optionalFile} {
 		if name, t, e := read(b); e == nil {
 			return name, t, nil
 		}
 	}
-	return "", nil, located("", err)
+	return "", nil, unreadable("", err)
 }
 
 type dataReader struct {

@@ -52,9 +52,17 @@ func located(path string, err error) error {
 	if !errors.As(err, &e) {
 		e = &graph.FormatError{Offset: -1, Err: err}
 	}
-	e.Err = invalid(e.Err)
 	if e.Path == "" {
 		e.Path = path
 	}
 	return e
+}
+
+// unreadable is located for what is read: whatever is wrong, the model is invalid or beyond a limit.
+func unreadable(path string, err error) error {
+	err = located(path, err)
+	if e, ok := err.(*graph.FormatError); ok {
+		e.Err = invalid(e.Err)
+	}
+	return err
 }

@@ -138,8 +138,8 @@ func TestBombs(t *testing.T) {
 		b    []byte
 		kind error
 	}{
-		"deep graphs":     {nested(nil, 1<<20, 6, 5, 1, 7), graph.ErrLimit},
-		"deep types":      {nested(nested(nil, 1<<20, 1, 4), 1, 7), graph.ErrLimit},
+		"deep graphs":     {nested(nested(nil, 3<<18, 6, 5, 1), 1, 7), graph.ErrLimit},
+		"deep types":      {nested(nested(nil, 1<<20, 1, 4), 3, 2, 11, 7), graph.ErrLimit},
 		"deep groups":     {groups, graph.ErrLimit},
 		"many nodes":      {nested(empty(5<<20, 1), 1, 7), graph.ErrLimit},
 		"many inputs":     {nested(empty(5<<20, 11), 1, 7), graph.ErrLimit},

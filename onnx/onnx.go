@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/onnx/internal/extdata"
@@ -77,7 +78,7 @@ func Load(name string, opts ...Option) (*graph.Graph, error) {
 	c := configure(opts)
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, located(name, err)
+		return nil, unreadable(name, err)
 	}
 	return c.file(name, f, extdata.Dir(filepath.Dir(name)))
 }
@@ -87,7 +88,7 @@ func LoadFS(fsys fs.FS, name string, opts ...Option) (*graph.Graph, error) {
 	c := configure(opts)
 	f, err := fsys.Open(name)
 	if err != nil {
-		return nil, located(name, err)
+		return nil, unreadable(name, err)
 	}
 	return c.file(name, f, extdata.FS(fsys, path.Dir(name)))
 }
@@ -96,31 +97,31 @@ func (c *config) file(name string, f fs.File, def extdata.Files) (*graph.Graph, 
 	defer f.Close()
 	b, err := extdata.Read(f, c.limits.MaxModelBytes, false)
 	if err != nil {
-		return nil, located(name, err)
+		return nil, unreadable(name, err)
 	}
 	g, err := c.load(b, def)
-	return g, located(name, err)
+	return g, unreadable(name, err)
 }
 
 // LoadReaderAt reads a model of size bytes.
 func LoadReaderAt(r io.ReaderAt, size int64, opts ...Option) (*graph.Graph, error) {
 	c := configure(opts)
 	if size < 0 || size > c.limits.MaxModelBytes {
-		return nil, located("", graph.Limitf("a model of %d bytes, more than %d", size, c.limits.MaxModelBytes))
+		return nil, unreadable("", graph.Limitf("a model of %d bytes, more than %d", size, c.limits.MaxModelBytes))
 	}
 	b, err := extdata.ReadAll(io.NewSectionReader(r, 0, size), size)
 	if err != nil {
-		return nil, located("", err)
+		return nil, unreadable("", err)
 	}
 	g, err := c.load(b, nil)
-	return g, located("", err)
+	return g, unreadable("", err)
 }
 
 // LoadBytes reads a model from memory, which its tensors alias: b must not be changed afterwards.
 func LoadBytes(b []byte, opts ...Option) (*graph.Graph, error) {
 	c := configure(opts)
 	g, err := c.load(b, nil)
-	return g, located("", err)
+	return g, unreadable("", err)
 }
 
 func (c *config) load(b []byte, def extdata.Files) (*graph.Graph, error) {
@@ -157,12 +158,15 @@ func newImporter(l Limits, files extdata.Files) *importer {
 
 // source is where a model's external data are, and what was read of them.
 type source struct {
+	mu    sync.Mutex    // a graph may be saved by several goroutines at once
 	files extdata.Files // nil when the model must not have any
 	parts map[*pb.TensorProto][]byte
 }
 
 // read gives the elements of p, which take size bytes.
 func (s *source) read(p *pb.TensorProto, size int) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if b, ok := s.parts[p]; ok {
 		return b, nil
 	}

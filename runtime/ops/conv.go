@@ -121,6 +121,12 @@ type convArgs[T kernel.Number] struct {
 	inSize, outSize, kk int
 }
 
+// convScratch is scratch memory that several convolutions of one node share.
+type convScratch[T kernel.Number] struct {
+	panel []T
+	off   []int32
+}
+
 // convolveData convolves inputs 0 and 1, of whose elements x and w are the numbers, into y.
 func convolveData[T kernel.Number](c *graph.Ctx, x, w, bias, y []T) error {
 	xs, ws := c.In[0].Shape(), c.In[1].Shape()
@@ -131,36 +137,48 @@ func convolveData[T kernel.Number](c *graph.Ctx, x, w, bias, y []T) error {
 	if err := s.bind(xs); err != nil {
 		return err
 	}
-	if len(y) == 0 {
-		return nil
-	}
 	group := c.Node.Int("group")
 	a := convArgs[T]{win: s.Window, x: x, w: w, bias: bias, y: y, batch: xs[0], group: group, channels: ws[1], rows: ws[0] / group}
-	a.inSize, a.outSize, a.kk = s.InSize(), s.OutSize(), ws[1]*s.KernelSize()
+	return convolveWindow(c, a, &convScratch[T]{})
+}
+
+// convolveWindow runs a convolution of which the first lines of a, up to channels and rows, are set.
+func convolveWindow[T kernel.Number](c *graph.Ctx, a convArgs[T], scratch *convScratch[T]) error {
+	if len(a.y) == 0 {
+		return nil
+	}
+	win, err := &a.win, error(nil)
+	taps := win.KernelSize()
+	a.inSize, a.outSize, a.kk = win.InSize(), win.OutSize(), a.channels*taps
 	for i := range 3 {
-		if s.In[i]+s.Head[i]+s.Tail[i] > 1<<31-1 || a.inSize > 1<<31-1 {
-			return graph.Limitf("convolution over %v", xs)
+		if win.In[i]+max(win.Head[i], 0)+max(win.Tail[i], 0) > 1<<31-1 || a.inSize > 1<<31-1 {
+			return graph.Limitf("convolution over planes of %v with pads %v and %v", win.In, win.Head, win.Tail)
 		}
 	}
 	if a.rows <= 2 {
-		a.cols = min(s.Out[2], max(64, min(2048, 1<<20/max(1, a.kk))))
-		a.colTiles = (s.Out[2] + a.cols - 1) / a.cols
-		graph.Parallel(c, xs[0]*ws[0]*s.Out[0]*s.Out[1]*a.colTiles, 1+1<<18/(a.cols*max(1, a.kk)), convThin[T]{a})
+		a.cols = min(win.Out[2], max(64, min(2048, 1<<20/max(1, a.kk))))
+		a.colTiles = (win.Out[2] + a.cols - 1) / a.cols
+		graph.Parallel(c, a.batch*a.group*a.rows*win.Out[0]*win.Out[1]*a.colTiles, 1+1<<18/(a.cols*max(1, a.kk)), convThin[T]{a})
 		return nil
 	}
 	var depth int
-	depth, a.cols, a.height = kernel.ConvBlock(a.channels, s.KernelSize(), a.rows)
+	depth, a.cols, a.height = kernel.ConvBlock(a.channels, taps, a.rows)
 	a.cols = min(a.cols, (a.outSize+3)&^3)
 	a.colTiles, a.rowTiles = (a.outSize+a.cols-1)/a.cols, (a.rows+a.height-1)/a.height
-	a.panelSize, a.offSize = depth*s.KernelSize()*a.cols, 4*a.cols
+	a.panelSize, a.offSize = depth*taps*a.cols, 4*a.cols
 	workers := c.Exec().Workers()
-	if a.panel, err = graph.Scratch[T](c, a.panelSize*workers); err != nil {
-		return err
+	if len(scratch.panel) < a.panelSize*workers {
+		if scratch.panel, err = graph.Scratch[T](c, a.panelSize*workers); err != nil {
+			return err
+		}
 	}
-	if a.off, err = graph.Scratch[int32](c, a.offSize*workers); err != nil {
-		return err
+	if len(scratch.off) < a.offSize*workers {
+		if scratch.off, err = graph.Scratch[int32](c, a.offSize*workers); err != nil {
+			return err
+		}
 	}
-	graph.Parallel(c, xs[0]*group*a.rowTiles*a.colTiles, 1+1<<18/(a.cols*a.height*max(1, a.kk)), a)
+	a.panel, a.off = scratch.panel, scratch.off
+	graph.Parallel(c, a.batch*a.group*a.rowTiles*a.colTiles, 1+1<<18/(a.cols*a.height*max(1, a.kk)), a)
 	return nil
 }
 
