@@ -170,7 +170,7 @@ func (b *Builder) OpN(n int, name string, args ...Arg) []*Value {
 	for i := range out {
 		out[i] = &Value{Name: b.name()}
 	}
-	b.Append(node, out...)
+	b.Append(node, append([]*Value{}, out...)...) // the caller may change what it gets
 	return out
 }
 

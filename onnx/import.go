@@ -276,54 +276,6 @@ func placeOf(p *pb.NodeProto, i int, file []*pb.NodeProto) int {
 	return slices.Index(file, p)
 }
 
-// functionBody imports a function. Its body sees no values but its inputs.
-func (im *importer) functionBody(p *pb.FunctionProto) (*graph.Function, error) {
-	if p.GetName() == "" {
-		return nil, in("name", graph.Invalidf("a function without a name"))
-	}
-	o := &graphOrigin{}
-	body := &graph.Graph{Name: p.GetName(), Origin: o}
-	f := &graph.Function{Domain: p.GetDomain(), Name: p.GetName(), Overload: p.GetOverload(), Body: body, Origin: p}
-	var err error
-	if body.Opsets, err = opsets(p.OpsetImport, newestIR); err != nil {
-		return nil, in("opset_import", err)
-	}
-	for _, name := range p.Attribute {
-		f.Attrs = append(f.Attrs, graph.Attr{Name: name})
-	}
-	for i, a := range p.AttributeProto {
-		attr, err := im.attr(a, nil)
-		if err != nil {
-			return nil, at("attribute_proto", i, err)
-		}
-		f.Attrs = append(f.Attrs, attr)
-	}
-	s := &scope{values: map[string]*graph.Value{}}
-	for i, name := range p.Input {
-		v, err := s.define(name)
-		if err != nil {
-			return nil, at("input", i, err)
-		}
-		body.Inputs = append(body.Inputs, v)
-	}
-	if err := im.body(body, p.Node, s); err != nil {
-		return nil, err
-	}
-	for i, info := range p.ValueInfo {
-		if err := o.hint(s, info); err != nil {
-			return nil, at("value_info", i, err)
-		}
-	}
-	for i, name := range p.Output {
-		v := s.values[name]
-		if v == nil {
-			return nil, at("output", i, graph.Invalidf("value %q is not defined", name))
-		}
-		body.Outputs = append(body.Outputs, v)
-	}
-	return f, nil
-}
-
 func newOrigin(v *graph.Value) *valueOrigin {
 	o := originOf(v)
 	if o == nil {

@@ -13,7 +13,7 @@ var softmax = family(
 		Sig: `(input:T) -> (output:T)
 			T = float
 			axis int = -1`,
-		Infer: inferAxisSame, Run: halves(runSoftmax), InPlace: true,
+		Infer: inferAxisSame, Run: runSoftmax, InPlace: true,
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64; axis int = 1", Infer: inferAxisSame, Expand: expandOnRows("Softmax")},
 	&graph.Op{Since: 1, Infer: inferAxisSame, Expand: expandOnRows("Softmax")},
@@ -39,22 +39,25 @@ func expandOnRows(op string) func(*graph.Builder, *graph.Node) []*graph.Value {
 	}
 }
 
+// runSoftmax rounds the steps of half types as its definition in simpler operators does.
 func runSoftmax(c *graph.Ctx) error {
-	x, y := c.In[0], c.Out[0]
-	outer, n, inner, err := split(x.Shape(), c.Node.Int("axis"))
-	if err != nil {
-		return err
-	}
-	switch x.DType() {
+	switch c.In[0].DType() {
 	case tensor.Float32:
-		softmaxRows[float32](c, x, y, outer, n, inner)
+		return softmaxRows[float32](c, nil)
 	case tensor.Float64:
-		softmaxRows[float64](c, x, y, outer, n, inner)
-	default:
-		return graph.Typef("softmax of %s", x)
+		return softmaxRows[float64](c, nil)
+	case tensor.Float16:
+		return softmaxFloat16(c)
+	case tensor.BFloat16:
+		return softmaxBFloat16(c)
 	}
-	return nil
+	return graph.Typef("softmax of %s", c.In[0])
 }
+
+var (
+	softmaxFloat16  = halves(func(c *graph.Ctx) error { return softmaxRows(c, kernel.SoftmaxFloat16) })
+	softmaxBFloat16 = halves(func(c *graph.Ctx) error { return softmaxRows(c, kernel.SoftmaxBFloat16) })
+)
 
 // split sees a shape as outer × n × inner around an axis; a scalar is 1 × 1 × 1.
 func split(s tensor.Shape, axis int) (outer, n, inner int, err error) {
@@ -78,6 +81,42 @@ func (a *rowArgs[T]) Do(_, lo, hi int) {
 	}
 }
 
-func softmaxRows[T float32 | float64](c *graph.Ctx, x, y *tensor.Tensor, outer, n, inner int) {
-	graph.Parallel(c, outer*inner, 1+8192/max(n, 1), rowArgs[T]{tensor.Data[T](x), tensor.Data[T](y), n, inner})
+// softmaxRows uses f, which works in place on a row, or kernel.Softmax when it is nil.
+func softmaxRows[T float32 | float64](c *graph.Ctx, f func([]T)) error {
+	outer, n, inner, err := split(c.In[0].Shape(), c.Node.Int("axis"))
+	if err != nil {
+		return err
+	}
+	x, y := tensor.Data[T](c.In[0]), tensor.Data[T](c.Out[0])
+	grain := 1 + 8192/max(n, 1)
+	if f == nil {
+		graph.Parallel(c, outer*inner, grain, rowArgs[T]{x, y, n, inner})
+		return nil
+	}
+	rows, err := graph.Scratch[T](c, c.Exec().Workers()*n)
+	if err != nil {
+		return err
+	}
+	graph.Parallel(c, outer*inner, grain, roundedRows[T]{rowArgs[T]{x, y, n, inner}, rows, f})
+	return nil
+}
+
+type roundedRows[T float32 | float64] struct {
+	rowArgs[T]
+	rows []T // one for each worker
+	f    func([]T)
+}
+
+func (a *roundedRows[T]) Do(worker, lo, hi int) {
+	row := a.rows[worker*a.n:][:a.n]
+	for r := lo; r < hi; r++ {
+		start := r/a.inner*a.n*a.inner + r%a.inner
+		for i := range row {
+			row[i] = a.x[start+i*a.inner]
+		}
+		a.f(row)
+		for i, v := range row {
+			a.y[start+i*a.inner] = v
+		}
+	}
 }

@@ -22,6 +22,9 @@ func TestSoftmax(t *testing.T) {
 		{Name: "empty", In: []*tensor.Tensor{f32(nil, 0, 3)}, Want: []*tensor.Tensor{f32(nil, 0, 3)}},
 		{Name: "huge", In: []*tensor.Tensor{f32([]float32{3e38, -3e38, float32(math.Inf(-1))}, 3)}, Want: []*tensor.Tensor{f32([]float32{1, 0, 0}, 3)}},
 		{Name: "nan", In: []*tensor.Tensor{f32([]float32{1, nan, inf}, 3)}, Want: []*tensor.Tensor{f32([]float32{nan, nan, nan}, 3)}},
+		// thirds are 0.33398 in bfloat16 (0x3eab), 0.33325 in float16 (0x3555)
+		{Name: "bfloat16", In: []*tensor.Tensor{tensor.Must(tensor.FromBytes(tensor.BFloat16, make([]byte, 6), 3))}, Want: []*tensor.Tensor{tensor.Must(tensor.FromBytes(tensor.BFloat16, []byte{0xab, 0x3e, 0xab, 0x3e, 0xab, 0x3e}, 3))}},
+		{Name: "float16", In: []*tensor.Tensor{tensor.Must(tensor.FromBytes(tensor.Float16, make([]byte, 6), 3))}, Want: []*tensor.Tensor{tensor.Must(tensor.FromBytes(tensor.Float16, []byte{0x55, 0x35, 0x55, 0x35, 0x55, 0x35}, 3))}},
 		{Name: "matrix of before 13", Since: 1, In: []*tensor.Tensor{f32([]float32{0, 0, 0, 0}, 1, 2, 2)}, Want: []*tensor.Tensor{f32([]float32{.25, .25, .25, .25}, 1, 2, 2)}},
 		{Name: "axis", In: []*tensor.Tensor{f32([]float32{1}, 1)}, Attrs: []graph.Attr{graph.Int("axis", 1)}, Err: graph.ErrShape, Text: "axis 1"},
 	})

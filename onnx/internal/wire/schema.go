@@ -43,10 +43,10 @@ const (
 	kinds
 )
 
-// Bytes that decoding allocates for a number and for the header of a string or slice, which lists double as they grow.
+// Bytes that decoding allocates for a number and for the header of a string or slice, with the copies of lists that grow.
 const (
 	perNumber = 16
-	perBytes  = 40
+	perBytes  = 56
 )
 
 // field tells how a length-delimited field is decoded: as a message, or as bytes that grow in memory.

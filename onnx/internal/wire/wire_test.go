@@ -37,7 +37,7 @@ func TestScan(t *testing.T) {
 		{"\x3a\x04\x0a\x00\x0a\x00", Limits{100, 1, 1 << 20}, graph.ErrLimit, 4},
 		{"\x3a\x02\x0a\x00", Limits{2, 9, 1 << 20}, graph.ErrLimit, 2},
 		{"\x3a\x02\x0a\x00", Limits{3, 9, 1 << 20}, nil, 0},
-		{"\x12\x02ab", Limits{9, 9, 40}, graph.ErrLimit, 0},
+		{"\x12\x02ab", Limits{9, 9, 57}, graph.ErrLimit, 0},
 	} {
 		err := Scan([]byte(c.in), Model, c.l)
 		var e *graph.FormatError
