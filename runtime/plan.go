@@ -142,6 +142,7 @@ func (pl *plan) place(p *program, given []bool) error {
 				continue
 			}
 			first[v] = i
+			last[v] = max(last[v], i) // an output that nobody reads is written all the same
 			pl.output[v] = isOut[v]
 			if k == 0 {
 				pl.share(p, s, i, v, last, own)

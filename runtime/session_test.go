@@ -110,3 +110,25 @@ func TestFeeds(t *testing.T) {
 		t.Errorf("a session after a failed run: %v", err)
 	}
 }
+
+// An output that nobody reads must not share memory with one that lives.
+func TestUnreadOutput(t *testing.T) {
+	b := graph.NewBuilder(ops.Registry(), nil)
+	x := b.Input("x", graph.TensorType(tensor.Float32, graph.Dims(1, 1, 2, 2)...))
+	out := b.OpN(2, "MaxPool", x, graph.Ints("kernel_shape", 1, 1))
+	b.Output(b.Op("Neg", out[1]))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	s, err := Compile(b.Graph)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Run(context.Background(), map[string]*tensor.Tensor{"x": ramp(4, 1, 1, 2, 2)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := optest.Diff(got[s.Outputs()[0].Name], tensor.Must(tensor.Of([]int64{0, -1, -2, -3}, 1, 1, 2, 2)), 0, 0); d != "" {
+		t.Error(d)
+	}
+}
