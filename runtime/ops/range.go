@@ -159,15 +159,15 @@ func runRange(c *graph.Ctx) error {
 func runRangeOf(c *graph.Ctx) error {
 	switch d := c.In[0].DType(); d {
 	case tensor.Float32:
-		rangeOf[float32](c)
+		rangeOf(c, rangeBody[float32])
 	case tensor.Float64:
-		rangeOf[float64](c)
+		rangeOf(c, rangeBody[float64])
 	case tensor.Int16:
-		rangeOf[int16](c)
+		rangeOf(c, rangeBody[int16])
 	case tensor.Int32:
-		rangeOf[int32](c)
+		rangeOf(c, rangeBody[int32])
 	case tensor.Int64:
-		rangeOf[int64](c)
+		rangeOf(c, rangeBody[int64])
 	default:
 		return graph.Typef("range of %s", d)
 	}
@@ -179,11 +179,18 @@ type rangeArgs[T any] struct {
 	start, delta T
 }
 
-func rangeOf[T float32 | float64 | int16 | int32 | int64](c *graph.Ctx) {
+type rangeable interface {
+	float32 | float64 | int16 | int32 | int64
+}
+
+func rangeBody[T rangeable](a *rangeArgs[T], _, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		a.y[i] = a.start + T(T(i)*a.delta) // the conversion forbids a fused multiplication, which some machines lack
+	}
+}
+
+// rangeOf takes its body as an argument because a generic function that makes a function of its own type allocates it.
+func rangeOf[T rangeable](c *graph.Ctx, body func(*rangeArgs[T], int, int, int)) {
 	args := rangeArgs[T]{tensor.Data[T](c.Out[0]), tensor.Data[T](c.In[0])[0], tensor.Data[T](c.In[2])[0]}
-	graph.For(c, len(args.y), 32768, args, func(a *rangeArgs[T], _, lo, hi int) {
-		for i := lo; i < hi; i++ {
-			a.y[i] = a.start + T(T(i)*a.delta) // the conversion forbids a fused multiplication, which some machines lack
-		}
-	})
+	graph.For(c, len(args.y), 32768, args, body)
 }
