@@ -11,7 +11,7 @@ type Dim struct {
 }
 
 type dimExpr struct {
-	op   byte // 's' symbol, '?' unknown, one of + - * / ^ (max)
+	op   byte // 's' symbol, '?' unknown, one of + - * / ^ (max) v (min)
 	name string
 	a, b Dim
 }
@@ -24,9 +24,9 @@ func Unknown() Dim { return Dim{e: unknownDim} }
 // Size is the integer n.
 func Size(n int) Dim { return Dim{n: int64(n)} }
 
-// Sym is the symbol with that name; an empty name and "?", which some exporters write for all dimensions, give Unknown.
+// Sym is the symbol with that name; an empty name gives Unknown.
 func Sym(name string) Dim {
-	if name == "" || name == "?" {
+	if name == "" {
 		return Unknown()
 	}
 	return Dim{e: &dimExpr{op: 's', name: name}}
@@ -193,6 +193,27 @@ func (d Dim) Max(o Dim) Dim {
 	return binaryDim('^', d, o)
 }
 
+// Min is the smaller of d and o.
+func (d Dim) Min(o Dim) Dim {
+	switch {
+	case d.e == nil && o.e == nil:
+		return Dim{n: min(d.n, o.n)}
+	case d.Equal(o):
+		return d
+	}
+	return binaryDim('v', d, o)
+}
+
+// caps reports whether d is the smaller of o and an integer above 0. Of tensors with these extents that broadcast, the result has extent o:
+// they are equal, or d is 1.
+func (d Dim) caps(o Dim) bool {
+	if d.e == nil || d.e.op != 'v' {
+		return false
+	}
+	a, b := d.e.a, d.e.b
+	return a.Equal(o) && b.e == nil && b.n > 0 || b.Equal(o) && a.e == nil && a.n > 0
+}
+
 // Symbols calls f with the name of every symbol in d.
 func (d Dim) Symbols(f func(name string)) {
 	if d.e == nil {
@@ -229,12 +250,14 @@ func (d Dim) Bind(value func(name string) (int, bool)) Dim {
 		return a.Mul(b)
 	case '/':
 		return a.Div(b)
+	case 'v':
+		return a.Min(b)
 	default:
 		return a.Max(b)
 	}
 }
 
-// String writes integers in digits, symbols by name, unknown as "?", and expressions in infix form: "seq+1", "max(a,b)".
+// String writes integers in digits, symbols by name, unknown as "?", and expressions in infix form: "seq+1", "max(a,b)", "min(a,b)".
 func (d Dim) String() string {
 	if d.e == nil {
 		return strconv.FormatInt(d.n, 10)
@@ -244,6 +267,8 @@ func (d Dim) String() string {
 		return d.e.name
 	case '?':
 		return "?"
+	case 'v':
+		return "min(" + d.e.a.String() + "," + d.e.b.String() + ")"
 	case '^':
 		return "max(" + d.e.a.String() + "," + d.e.b.String() + ")"
 	}
@@ -260,7 +285,7 @@ func (d Dim) String() string {
 }
 
 func paren(d Dim, s string) string {
-	if d.e != nil && d.e.op != 's' && d.e.op != '?' && d.e.op != '^' {
+	if d.e != nil && d.e.op != 's' && d.e.op != '?' && d.e.op != '^' && d.e.op != 'v' {
 		return "(" + s + ")"
 	}
 	return s

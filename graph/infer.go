@@ -152,8 +152,9 @@ func Broadcast(a, b []Dim) ([]Dim, error) {
 		case x.IsInt(): // a symbol against an integer above 1 can only be 1 or that integer
 		case y.IsInt():
 			out[off+i] = y
-		case !x.Known() || !y.Known():
-			out[off+i] = Unknown()
+		case x.caps(y):
+			out[off+i] = y
+		case y.caps(x):
 		default:
 			out[off+i] = Unknown()
 		}

@@ -106,7 +106,7 @@ var equal = family(
 		Name: "Equal", Since: 19,
 		Sig: `(A:T, B:T) -> (C:T1)
 			T = num bool str; T1 = bool`,
-		Infer: inferCompare, Run: halves(runEqual),
+		Infer: inferEqual, Run: halves(runEqual),
 	},
 	&graph.Op{Since: 13, Sig: "T = num bool"},
 	&graph.Op{Since: 11, Sig: "T = int bool f16 f32 f64"},
@@ -118,6 +118,35 @@ var equalNumbers = comparison(compare{
 	kernel.Equal[float32], kernel.Equal[float64], kernel.Equal[int8], kernel.Equal[int16], kernel.Equal[int32],
 	kernel.Equal[int64], kernel.Equal[uint8], kernel.Equal[uint16], kernel.Equal[uint32], kernel.Equal[uint64],
 })
+
+// inferEqual also compares known integers, with 0 and 1 for the truth values: exporters ask with Equal and Where for the -1 in a shape.
+func inferEqual(c *graph.Infer) error {
+	if err := inferCompare(c); err != nil {
+		return err
+	}
+	x, ok1 := vector(c, 0)
+	y, ok2 := vector(c, 1)
+	if !ok1 || !ok2 || len(x) == 0 || len(y) == 0 || len(x) != len(y) && min(len(x), len(y)) != 1 {
+		return nil
+	}
+	out := unknowns(max(len(x), len(y)))
+	for i := range out {
+		a, b := x[i%len(x)], y[i%len(y)]
+		switch {
+		case a.Equal(b):
+			out[i] = graph.Size(1)
+		case a.IsInt() && b.IsInt(), nonNegative(a) && negative(b), negative(a) && nonNegative(b):
+			out[i] = graph.Size(0)
+		}
+	}
+	c.SetInts(0, out)
+	return nil
+}
+
+func negative(d graph.Dim) bool {
+	n, ok := d.Int()
+	return ok && n < 0
+}
 
 func runEqual(c *graph.Ctx) error {
 	switch c.In[0].DType() {

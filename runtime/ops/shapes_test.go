@@ -55,6 +55,19 @@ func TestShapeArithmetic(t *testing.T) {
 		{"but the last", "f32[batch,max(seq-1,0)]", func(b *graph.Builder) *graph.Value {
 			return b.Op("Slice", sym(b, batch, seq), b.Ints(0), b.Ints(-1), b.Ints(1))
 		}},
+		{"the -1 of expand", "f32[batch,seq,8]", func(b *graph.Builder) *graph.Value {
+			x := sym(b, batch, graph.Size(1), graph.Size(8))
+			n := b.Input("y", graph.TensorType(tensor.Float32, seq))
+			shape := b.Op("Concat", extent(b, x, 0), extent(b, n, 0), b.Ints(-1), axis0)
+			ones := b.Op("ConstantOfShape", b.Op("Shape", shape), graph.TensorAttr("value", tensor.Ints(1)))
+			free := b.Op("Equal", shape, b.Op("Mul", ones, b.Const(tensor.Scalar(int64(-1)))))
+			return b.Op("Expand", x, b.Op("Where", free, ones, shape))
+		}},
+		{"rows of a table", "f32[batch,seq,8]", func(b *graph.Builder) *graph.Value {
+			x := sym(b, batch, seq, graph.Size(8))
+			rows := b.Op("Slice", b.Const(iota32(1, 64, 8)), b.Ints(0), extent(b, x, 1), b.Ints(1))
+			return b.Op("Add", x, rows)
+		}},
 		{"flipped", "f32[batch,seq]", func(b *graph.Builder) *graph.Value {
 			return b.Op("Slice", sym(b, batch, seq), b.Ints(-1), b.Ints(minInt), b.Ints(1), b.Ints(-1))
 		}},

@@ -70,9 +70,6 @@ func sliceDim(n, start, end graph.Dim, step int) graph.Dim {
 	case step < 1 || !ok1:
 		return graph.Unknown()
 	}
-	least := func(a, b graph.Dim) graph.Dim { // a + b - max(a, b), so that a cap at b stays visible
-		return a.Sub(a.Sub(b).Max(graph.Size(0)))
-	}
 	var m graph.Dim
 	switch {
 	case s >= 0 && (ok2 && e >= far || end.Equal(n)):
@@ -81,13 +78,13 @@ func sliceDim(n, start, end graph.Dim, step int) graph.Dim {
 			m = atLeast0(n.Sub(start))
 		}
 	case s < 0 && s > -far && (ok2 && e >= far || end.Equal(n)):
-		m = least(graph.Size(-s), n)
+		m = n.Min(graph.Size(-s))
 	case s == 0 && ok2 && e >= 0 && !n.IsInt():
-		m = least(end, n)
+		m = end.Min(n)
 	case s >= 0 && ok2 && e < 0 && e > -far: // from s to before the last -e
 		m = atLeast0(n.Add(end).Sub(start))
 	case s == 0 && !ok2 && nonNegative(end):
-		m = least(end, n)
+		m = end.Min(n)
 	default:
 		return graph.Unknown()
 	}

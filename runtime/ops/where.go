@@ -26,26 +26,53 @@ func inferWhere(c *graph.Infer) error {
 	if err := inferBroadcastAs(c, c.DType(1)); err != nil {
 		return err
 	}
-	x, ok1 := c.Ints(1)
-	y, ok2 := c.Ints(2)
-	cond := c.Const(0)
-	if !ok1 || !ok2 || cond == nil || cond.DType() != tensor.Bool || len(x) == 0 || len(y) == 0 || cond.Len() == 0 {
+	x, ok1 := vector(c, 1)
+	y, ok2 := vector(c, 2)
+	cond := truths(c)
+	if !ok1 || !ok2 || len(cond) == 0 || len(x) == 0 || len(y) == 0 {
 		return nil
 	}
-	n := max(len(x), len(y), cond.Len())
-	for _, k := range []int{len(x), len(y), cond.Len()} {
+	n := max(len(x), len(y), len(cond))
+	for _, k := range []int{len(x), len(y), len(cond)} {
 		if k != n && k != 1 {
 			return nil
 		}
 	}
 	out := make([]graph.Dim, n)
 	for i := range out {
-		if out[i] = y[i%len(y)]; tensor.Data[bool](cond)[i%cond.Len()] {
-			out[i] = x[i%len(x)]
+		a, b := x[i%len(x)], y[i%len(y)]
+		switch t := cond[i%len(cond)]; {
+		case t.Is(1) || a.Equal(b):
+			out[i] = a
+		case t.Is(0):
+			out[i] = b
+		default:
+			out[i] = graph.Unknown()
 		}
 	}
 	c.SetInts(0, out)
 	return nil
+}
+
+// truths is the condition of Where as 0, 1 and Unknown, when it has rank 0 or 1 and something is known of it.
+func truths(c *graph.Infer) []graph.Dim {
+	t := c.Const(0)
+	if t == nil {
+		if c.Has(0) && len(c.Type(0).Shape) <= 1 {
+			return c.In[0].Ints
+		}
+		return nil
+	}
+	if t.DType() != tensor.Bool || t.Rank() > 1 || t.Len() > 64 {
+		return nil
+	}
+	out := make([]graph.Dim, t.Len())
+	for i, v := range tensor.Data[bool](t) {
+		if v {
+			out[i] = graph.Size(1)
+		}
+	}
+	return out
 }
 
 func runWhere(c *graph.Ctx) error {
