@@ -1,6 +1,10 @@
 package graph
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
 
 // info is what the graph itself says of a value.
 func (v *Value) info() Info {
@@ -37,6 +41,9 @@ func InferNode(reg *Registry, n *Node) error {
 
 // refine fills what inference left open by what the file declares, if both agree otherwise.
 func refine(t, declared Type) Type {
+	if t.DType == tensor.Invalid {
+		t.DType = declared.DType
+	}
 	if t.DType != declared.DType || t.DType.IsContainer() || !declared.Ranked {
 		return t
 	}

@@ -26,6 +26,8 @@ type Op struct {
 	// Without it the operator is differentiated through Expand.
 	Grad func(b *Builder, n *Node, out []*Value) []*Value
 
+	// SameAs is the next newer definition when this one computes as it does, in its types and with its attributes.
+	SameAs *Op
 	// View says that output 0 holds the elements of input 0 under another shape or name.
 	View bool
 	// InPlace says that output 0 may use the memory of any input that has its type and shape:
@@ -115,6 +117,15 @@ func (r *Registry) Lookup(domain, name string, version int) *Op {
 		}
 	}
 	return nil
+}
+
+// Oldest is the first definition of an operator, or nil.
+func (r *Registry) Oldest(domain, name string) *Op {
+	v := r.ops[[2]string{CanonicalDomain(domain), name}]
+	if len(v) == 0 {
+		return nil
+	}
+	return v[len(v)-1]
 }
 
 // All are the operators, sorted by domain, name and version.

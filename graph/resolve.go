@@ -42,10 +42,14 @@ func (r *resolver) graph(g *Graph, opsets map[string]int) {
 			return true
 		}
 		version, ok := opsets[domain]
-		if !ok && domain != "" { // contrib operators are often used without an import
+		if !ok { // contrib operators are often used without an import
 			version = 1
 		}
-		if op := r.reg.Lookup(domain, n.Op.Name, version); op != nil && (version > 0 || domain != "") {
+		op := r.reg.Lookup(domain, n.Op.Name, version)
+		if op == nil {
+			op = r.reg.Oldest(domain, n.Op.Name) // other runtimes take operators before the version that introduced them
+		}
+		if op != nil {
 			n.Op = op
 		}
 		return true
@@ -187,18 +191,52 @@ func Unresolved(g *Graph) []*Node {
 	return out
 }
 
-// Modernize sets the opsets of a graph in which expansion brought operators of the newest versions to the lowest versions at which all of its operators
-// mean what they mean here. Operators whose definition is older keep it under the newest opset when nothing but their types changed since.
-func Modernize(reg *Registry, g *Graph) {
+// SetOpsets gives a graph that passes rewrote the lowest versions of each domain at which all of its nodes mean what they mean here. Passes
+// build operators of the newest versions, which many runtimes do not have although older ones say the same.
+func SetOpsets(reg *Registry, g *Graph) {
 	need := map[string]int{}
 	g.Walk(func(_ *Graph, n *Node) bool {
-		need[n.Op.Domain] = max(need[n.Op.Domain], n.Op.Since)
+		need[n.Op.Domain] = max(need[n.Op.Domain], oldest(reg, n))
 		return true
 	})
+	if g.Opsets == nil {
+		g.Opsets = map[string]int{}
+	}
 	for d, v := range need {
-		if g.Opsets == nil {
-			g.Opsets = map[string]int{}
-		}
 		g.Opsets[d] = max(g.Opsets[d], v)
 	}
+}
+
+// oldest is the first version at which the operator of n computes the same and takes the node as it is.
+func oldest(reg *Registry, n *Node) int {
+	newest := func(o *Op) *Op {
+		for o.SameAs != nil {
+			o = o.SameAs
+		}
+		return o
+	}
+	best := n.Op
+	for v := n.Op.Since - 1; v > 0; v = best.Since - 1 {
+		o := reg.Lookup(n.Op.Domain, n.Op.Name, v)
+		if o == nil || o.Since > v || newest(o) != newest(n.Op) {
+			break
+		}
+		old := *n
+		old.Op = o
+		if len(CheckNode(&old)) > 0 || !sameDefaults(o, n) {
+			break
+		}
+		best = o
+	}
+	return best.Since
+}
+
+// sameDefaults reports whether the attributes that n leaves out mean the same in o.
+func sameDefaults(o *Op, n *Node) bool {
+	for _, d := range n.Op.Signature().Attrs {
+		if !n.HasAttr(d.Name) && o.Has(d.Name) && fmt.Sprint(o.Default(d.Name)) != fmt.Sprint(d.Default) {
+			return false
+		}
+	}
+	return true
 }

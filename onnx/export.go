@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/onnx/internal/pb"
 )
 
@@ -193,7 +194,7 @@ func (e *exporter) info(v *graph.Value, p *pb.ValueInfoProto) *pb.ValueInfoProto
 		return &pb.ValueInfoProto{Name: &name, Type: exportType(v.Type)}
 	}
 	o := originOf(v)
-	changed := o != nil && !v.Type.IsZero() && !sameType(v.Type, o.typ)
+	changed := o != nil && v.Type.DType != tensor.Invalid && !sameType(v.Type, o.typ)
 	if name == p.GetName() && !changed {
 		return p
 	}

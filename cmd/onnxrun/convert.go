@@ -77,7 +77,7 @@ func rewrite(g *graph.Graph, optimize bool) error {
 	}
 	g.Functions = nil
 	if optimize {
-		graph.Modernize(reg, g)
+		graph.SetOpsets(reg, g)
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ func family(newest *graph.Op, older ...*graph.Op) []*graph.Op {
 		next := out[i]
 		o.Domain, o.Name, o.Base = newest.Domain, newest.Name, next
 		if o.Run == nil && o.Expand == nil {
+			o.SameAs = next
 			o.Run, o.Expand, o.Grad = next.Run, next.Expand, next.Grad
 			o.View, o.InPlace, o.Random = next.View, next.InPlace, next.Random
 			if o.Infer == nil {

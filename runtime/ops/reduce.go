@@ -22,20 +22,20 @@ const (
 // Reductions of the elements along axes: Σx, Σx/n, Πx, Σ|x|, √Σx², Σx², log Σx, log Σ exp x, largest and smallest x.
 var reduceSum = family(
 	&graph.Op{Name: "ReduceSum", Since: 13, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSum)},
-	&graph.Op{Since: 11, Sig: reduceAttr + reduceTypes11},
+	&graph.Op{Since: 11, Sig: reduceAttr + reduceTypes11, Expand: expandReduce("ReduceSum")},
 	&graph.Op{Since: 1},
 )
 
 var reduceMean = family(
 	&graph.Op{Name: "ReduceMean", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceMean)},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMean")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceProd = family(
 	&graph.Op{Name: "ReduceProd", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceProd)},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceProd")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
@@ -43,7 +43,7 @@ var reduceProd = family(
 var reduceMax = family(
 	&graph.Op{Name: "ReduceMax", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMax)},
 	&graph.Op{Since: 18, Sig: "T = float i8 i32 i64 u8 u32 u64"},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMax")},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i8 i32 i64 u8 u32 u64"},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
@@ -52,7 +52,7 @@ var reduceMax = family(
 var reduceMin = family(
 	&graph.Op{Name: "ReduceMin", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMin)},
 	&graph.Op{Since: 18, Sig: "T = float i8 i32 i64 u8 u32 u64"},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMin")},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i8 i32 i64 u8 u32 u64"},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
@@ -60,21 +60,21 @@ var reduceMin = family(
 
 var reduceL1 = family(
 	&graph.Op{Name: "ReduceL1", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL1)},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceL1")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceL2 = family(
 	&graph.Op{Name: "ReduceL2", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL2)},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceL2")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceSumSquare = family(
 	&graph.Op{Name: "ReduceSumSquare", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSumSquare)},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceSumSquare")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
@@ -82,7 +82,7 @@ var reduceSumSquare = family(
 var reduceLogSum = family(
 	&graph.Op{Name: "ReduceLogSum", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSum)},
 	&graph.Op{Since: 18, Sig: reduceTypes},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceLogSum")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
@@ -90,7 +90,7 @@ var reduceLogSum = family(
 var reduceLogSumExp = family(
 	&graph.Op{Name: "ReduceLogSumExp", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSumExp)},
 	&graph.Op{Since: 18, Sig: reduceTypes},
-	&graph.Op{Since: 13, Sig: reduceAttr},
+	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceLogSumExp")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
@@ -193,5 +193,21 @@ func inferReduceInts(c *graph.Infer, v []graph.Dim) {
 	}
 	if name := c.Node.Op.Name; acc.Known() && (name == "ReduceProd" || name == "ReduceSum" || name == "ReduceMax") && c.DType(0) == tensor.Int64 {
 		c.SetInts(0, []graph.Dim{acc})
+	}
+}
+
+// expandReduce turns the attribute axes of older versions into an input.
+func expandReduce(name string) func(*graph.Builder, *graph.Node) []*graph.Value {
+	return func(b *graph.Builder, n *graph.Node) []*graph.Value {
+		var axes *graph.Value
+		if n.HasAttr("axes") {
+			v := n.Ints("axes")
+			ints := make([]int, len(v))
+			for i, a := range v {
+				ints[i] = int(a)
+			}
+			axes = b.Ints(ints...)
+		}
+		return []*graph.Value{b.Op(name, n.In[0], axes, graph.Int("keepdims", n.Int("keepdims")))}
 	}
 }

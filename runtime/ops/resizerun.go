@@ -152,21 +152,21 @@ var resizeWeighted = halves(func(c *graph.Ctx) error {
 	case tensor.Float64:
 		return resizeFloats[float64](c)
 	case tensor.Int8:
-		return resizeInts[int8](c, -1<<7, 1<<7-1)
+		return resizeInts[int8](c)
 	case tensor.Int16:
-		return resizeInts[int16](c, -1<<15, 1<<15-1)
+		return resizeInts[int16](c)
 	case tensor.Int32:
-		return resizeInts[int32](c, -1<<31, 1<<31-1)
+		return resizeInts[int32](c)
 	case tensor.Int64:
-		return resizeInts[int64](c, -1<<63, 1<<63-1024)
+		return resizeInts[int64](c)
 	case tensor.Uint8:
-		return resizeInts[uint8](c, 0, 1<<8-1)
+		return resizeInts[uint8](c)
 	case tensor.Uint16:
-		return resizeInts[uint16](c, 0, 1<<16-1)
+		return resizeInts[uint16](c)
 	case tensor.Uint32:
-		return resizeInts[uint32](c, 0, 1<<32-1)
+		return resizeInts[uint32](c)
 	case tensor.Uint64:
-		return resizeInts[uint64](c, 0, 1<<64-2048)
+		return resizeInts[uint64](c)
 	}
 	return graph.Typef("%s resize of %s", c.Node.Str("mode"), c.In[0])
 })
@@ -180,7 +180,7 @@ func resizeFloats[T float32 | float64](c *graph.Ctx) error {
 }
 
 // resizeInts computes in float64 and cuts off what is behind the point, as the standard's reference does, within the range of T.
-func resizeInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](c *graph.Ctx, lo, hi float64) error {
+func resizeInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](c *graph.Ctx) error {
 	y, err := outOf(c, 0)
 	if err != nil {
 		return err
@@ -201,10 +201,7 @@ func resizeInts[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint6
 		return err
 	}
 	for i, v := range res {
-		if v != v {
-			v = 0
-		}
-		tensor.Data[T](y)[i] = T(min(max(v, lo), hi))
+		tensor.Data[T](y)[i] = truncate[T](v)
 	}
 	return nil
 }
