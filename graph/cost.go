@@ -7,7 +7,7 @@ func MACs(n *Node) Dim {
 		return Size(0)
 	}
 	x, w, y := n.In[0].Type, n.In[1].Type, n.Out[0].Type
-	per := Size(1)
+	var per Dim
 	switch n.Op.Name {
 	case "Conv", "ConvInteger", "QLinearConv": // w is [M, C/group, kernel…]
 		if n.Op.Name == "QLinearConv" && n.Has(3) {

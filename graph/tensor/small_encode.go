@@ -72,20 +72,22 @@ func SmallEncode(d DType, v float64, saturate bool) uint8 {
 	return sign | uint8(e+f.bias)<<f.man | uint8(int(m)&(1<<f.man-1))
 }
 
-// EncodeE8M0 rounds the magnitude of v to a power of two, up, down or to the nearest (ties up, as the standard asks).
+// EncodeE8M0 rounds the magnitude of v to a power of two: "up", "down" or to the "nearest" (ties up). What is beyond the
+// range, 0 too, becomes the largest or smallest number when saturate is set, else NaN.
 func EncodeE8M0(v float64, mode string, saturate bool) uint8 {
+	const largest, nan = 254, 255
 	a := math.Abs(v)
-	if a != a {
-		return 255
+	over, under := uint8(nan), uint8(nan)
+	if saturate {
+		over, under = largest, 0
 	}
-	if math.IsInf(a, 0) {
-		if saturate {
-			return 254
-		}
-		return 255
-	}
-	if a < math.Ldexp(1, -127) {
-		return 0
+	switch {
+	case a != a:
+		return nan
+	case math.IsInf(a, 0):
+		return over
+	case a < math.Ldexp(1, -127):
+		return under
 	}
 	m, e := math.Frexp(a)
 	e-- // a = 2m·2^e with 2m in 1 … 2
@@ -93,20 +95,17 @@ func EncodeE8M0(v float64, mode string, saturate bool) uint8 {
 		e++
 	}
 	if e > 127 {
-		if saturate {
-			return 254
-		}
-		return 255
+		return over
 	}
 	return uint8(e + 127)
 }
 
 // floatToInt cuts v toward zero; what int64 cannot hold, NaN too, becomes its smallest value, as on x86.
 func floatToInt(v float64) int64 {
-	if !(v > -9.3e18 && v < 9.223372036854775807e18) {
-		return math.MinInt64
+	if v >= -1<<63 && v < 1<<63 {
+		return int64(v)
 	}
-	return int64(v)
+	return math.MinInt64
 }
 
 // PackBits writes elements of a packed type, one a byte, into their places in data, which must be zero there; lowest bits first.

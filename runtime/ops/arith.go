@@ -98,8 +98,12 @@ func comparison(k compare) func(*graph.Ctx) error {
 	}
 }
 
+// sameOperands holds that all operands are there and have one type.
 func sameOperands(c *graph.Ctx) error {
-	for _, t := range c.In[1:] {
+	for i, t := range c.In {
+		if t == nil {
+			return graph.Invalidf("operand %d is missing", i)
+		}
 		if t.DType() != c.In[0].DType() {
 			return graph.Typef("operands are %s and %s", c.In[0], t)
 		}
@@ -170,11 +174,18 @@ var mod = family(
 		Sig: `(A:T, B:T) -> (C:T)
 			T = num
 			fmod int = 0`,
-		Infer: inferArith(nil), Run: halves(runMod), InPlace: true,
+		Infer: inferMod, Run: halves(runMod), InPlace: true,
 	},
 	&graph.Op{Since: 13},
 	&graph.Op{Since: 10, Sig: "T = int f16 f32 f64"},
 )
+
+func inferMod(c *graph.Infer) error {
+	if c.Node.Bool("fmod") {
+		return inferArith(nil)(c)
+	}
+	return inferArith(func(a, b graph.Dim) graph.Dim { return a.Sub(a.Div(b).Mul(b)) })(c) // Div rounds down
+}
 
 var (
 	modLoops = binary(arith{
@@ -200,8 +211,8 @@ var pRelu = family(
 		Name: "PRelu", Since: 16,
 		Sig: `(X:T, slope:T) -> (Y:T)
 			T = float i32 i64 u32 u64`,
-		Infer: graph.Same,
-		Run:   halves(binary(arith{f32: kernel.PRelu[float32], f64: kernel.PRelu[float64], i32: kernel.PRelu[int32], i64: kernel.PRelu[int64], u32: kernel.PRelu[uint32], u64: kernel.PRelu[uint64]})),
+		Infer: inferBroadcastTo, InPlace: true,
+		Run: halves(binary(arith{f32: kernel.PRelu[float32], f64: kernel.PRelu[float64], i32: kernel.PRelu[int32], i64: kernel.PRelu[int64], u32: kernel.PRelu[uint32], u64: kernel.PRelu[uint64]})),
 	},
 	&graph.Op{Since: 9, Sig: "T = f16 f32 f64 i32 i64 u32 u64"},
 	&graph.Op{Since: 7, Sig: "T = f16 f32 f64"},

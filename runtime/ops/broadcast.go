@@ -33,32 +33,68 @@ func inferBroadcastAs(c *graph.Infer, d tensor.DType) error {
 	return nil
 }
 
+// inferBroadcastTo gives output 0 the type of input 0, to which the other inputs must broadcast.
+func inferBroadcastTo(c *graph.Infer) error {
+	c.Set(0, c.Type(0))
+	x, ok := c.Shape(0)
+	for i := 1; i < len(c.In) && ok; i++ {
+		s, known := c.Shape(i)
+		if !known {
+			continue
+		}
+		all, err := graph.Broadcast(x, s)
+		if err != nil {
+			return err
+		}
+		fits := len(all) == len(x)
+		for k := 0; fits && k < len(x); k++ {
+			fits = all[k].Equal(x[k]) || !all[k].IsInt() || !x[k].IsInt()
+		}
+		if !fits {
+			return graph.Shapef("%s does not broadcast to %s", graph.ShapeString(s), graph.ShapeString(x))
+		}
+	}
+	return nil
+}
+
 // inferArith is inferBroadcast that also follows the integers of shape tensors through f.
 func inferArith(f func(a, b graph.Dim) graph.Dim) func(*graph.Infer) error {
 	return func(c *graph.Infer) error {
 		if d := c.DType(0); c.Has(1) && c.DType(1) != d && d != tensor.Invalid && c.DType(1) != tensor.Invalid {
-			return graph.Typef("operands are %s and %s", d, c.DType(1))
+			return graph.Typef("operands are %s and %s", d.Short(), c.DType(1).Short())
 		}
-		if err := inferBroadcast(c); err != nil {
+		if err := inferBroadcast(c); err != nil || f == nil {
 			return err
 		}
-		a, ok1 := c.Ints(0)
-		b, ok2 := c.Ints(1)
-		if !ok1 || !ok2 || len(a) != len(b) && len(a) != 1 && len(b) != 1 || c.DType(0) != tensor.Int64 && c.DType(0) != tensor.Int32 || f == nil {
-			return nil
-		}
-		if len(a) == 0 || len(b) == 0 {
-			return nil
-		}
-		out := make([]graph.Dim, max(len(a), len(b)))
-		for i := range out {
-			if out[i] = f(a[i%len(a)], b[i%len(b)]); !out[i].Known() {
-				return nil
-			}
-		}
-		c.SetInts(0, out)
+		setInts(c, f, 0, 1)
 		return nil
 	}
+}
+
+// setInts computes the integers of output 0 from those of inputs a and b, which are shape tensors: of rank 0 or 1.
+func setInts(c *graph.Infer, f func(a, b graph.Dim) graph.Dim, a, b int) {
+	x, ok1 := c.Ints(a)
+	y, ok2 := c.Ints(b)
+	d := c.DType(a)
+	if !ok1 || !ok2 || d != tensor.Int64 && d != tensor.Int32 || c.Type(a).Rank() > 1 || c.Type(b).Rank() > 1 {
+		return
+	}
+	if len(x) == 0 || len(y) == 0 || len(x) != len(y) && len(x) != 1 && len(y) != 1 {
+		return
+	}
+	out := make([]graph.Dim, max(len(x), len(y)))
+	for i := range out {
+		if out[i] = f(x[i%len(x)], y[i%len(y)]); !out[i].Known() || !holds(d, out[i]) {
+			return
+		}
+	}
+	c.SetInts(0, out)
+}
+
+// holds reports whether an integer, if it is known, fits the type; what does not fit wraps around in the run.
+func holds(d tensor.DType, v graph.Dim) bool {
+	n, ok := v.Int()
+	return !ok || d == tensor.Int64 || n == int(int32(n))
 }
 
 // binaryArgs are the pieces of a broadcast of two operands.
@@ -70,32 +106,25 @@ type binaryArgs[T, R any] struct {
 }
 
 func (p *binaryArgs[T, R]) Do(_, lo, hi int) {
-	if p.plan == nil {
-		p.f(p.y[lo:hi], p.a[lo:hi], p.b[lo:hi], 1, 1)
-		return
-	}
-	n, sa := p.plan.Inner(0)
-	_, sb := p.plan.Inner(1)
-	for r := lo; r < hi; r++ {
-		p.f(p.y[r*n:(r+1)*n], p.a[p.plan.Row(0, r):], p.b[p.plan.Row(1, r):], sa, sb)
+	c := p.plan.Seek(0, lo)
+	for ; lo < hi; lo++ {
+		p.f(p.y[c.At:c.At+c.N], p.a[c.Off[0]:], p.b[c.Off[1]:], c.Step[0], c.Step[1])
+		c.Next()
 	}
 }
 
 // mapBinary computes output 0 from inputs 0 and 1 with broadcasting. f computes y[i] from a[i·sa] and b[i·sb], whose steps are 0 or more.
 func mapBinary[T, R tensor.Elem](c *graph.Ctx, f func(y []R, a, b []T, sa, sb int)) {
-	a, b, y := c.In[0], c.In[1], c.Out[0]
-	args := binaryArgs[T, R]{tensor.Data[T](a), tensor.Data[T](b), tensor.Data[R](y), nil, f}
-	if y.Len() == 0 {
-		return
-	}
-	if a.Shape().Equal(b.Shape()) {
-		graph.Parallel(c, y.Len(), 1<<14, args)
+	mapPairs(c, tensor.Data[R](c.Out[0]), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), f)
+}
+
+// mapPairs is mapBinary for elements of any kind.
+func mapPairs[T, R any](c *graph.Ctx, y []R, a, b []T, f func(y []R, a, b []T, sa, sb int)) {
+	if len(y) == 0 {
 		return
 	}
 	plan := broadcastPlan(c)
-	n, _ := plan.Inner(0)
-	args.plan = plan
-	graph.Parallel(c, plan.Rows(), 1+(1<<14)/n, args)
+	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), binaryArgs[T, R]{a, b, y, plan, f})
 }
 
 // broadcastPlan is the plan for all inputs, kept while the shapes stay.

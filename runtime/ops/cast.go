@@ -1,7 +1,6 @@
 package ops
 
 import (
-	"strconv"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -71,16 +70,31 @@ func expandCastLike(b *graph.Builder, n *graph.Node) []*graph.Value {
 
 func inferCast(c *graph.Infer) error {
 	to := tensor.DType(c.Node.Int("to"))
-	if c.Node.Int("to") <= 0 || c.Node.Int("to") > 63 || !to.Valid() {
-		return graph.Typef("attribute to is %d, which is no type", c.Node.Int("to"))
+	if n := c.Node.Int("to"); n <= 0 || n > 63 || !to.Valid() {
+		return graph.Typef("attribute to is %d, which is no type", n)
+	}
+	switch c.Node.Str("round_mode") {
+	case "", "up", "down", "nearest":
+	default:
+		return graph.Invalidf("round_mode %q is none of up, down, nearest", c.Node.Str("round_mode"))
 	}
 	t := c.Type(0)
 	from := t.DType
+	if from.IsContainer() || from.IsComplex() || to.IsComplex() {
+		return graph.Typef("cast of %s to %s", from.Short(), to.Short())
+	}
 	t.DType = to
 	c.Set(0, t)
-	if v, ok := c.Ints(0); ok && (to == tensor.Int64 || to == tensor.Int32) && (from == tensor.Int64 || from == tensor.Int32) {
-		c.SetInts(0, v)
+	v, ok := c.Ints(0)
+	if !ok || to != tensor.Int64 && to != tensor.Int32 || from != tensor.Int64 && from != tensor.Int32 || t.Rank() > 1 {
+		return nil
 	}
+	for _, d := range v {
+		if !holds(to, d) {
+			return nil
+		}
+	}
+	c.SetInts(0, v)
 	return nil
 }
 
@@ -95,16 +109,16 @@ func runCast(c *graph.Ctx) error {
 		copy(y.Strings(), x.Strings())
 		return nil
 	}
-	if from == tensor.Float32 && to.IsHalf() {
-		kernel.Narrow(tensor.Data[uint16](y), tensor.Data[float32](x), to == tensor.BFloat16)
+	switch {
+	case from == tensor.Float32 && to.IsHalf():
+		graph.Parallel(c, x.Len(), 1<<14, narrowArgs{tensor.Data[uint16](y), tensor.Data[float32](x), to == tensor.BFloat16})
+		return nil
+	case from.IsHalf() && to == tensor.Float32:
+		graph.Parallel(c, x.Len(), 1<<14, widenArgs{tensor.Data[float32](y), tensor.Data[uint16](x), from == tensor.BFloat16})
 		return nil
 	}
-	if from.IsHalf() && to == tensor.Float32 {
-		kernel.Widen(tensor.Data[float32](y), tensor.Data[uint16](x), from == tensor.BFloat16)
-		return nil
-	}
-	if from.IsComplex() || to.IsComplex() {
-		return graph.Typef("cast of %s to %s", x, to.Short())
+	if to.Packed() {
+		clear(y.Bytes())
 	}
 	if from == tensor.String || to == tensor.String {
 		return castStrings(c, x, y)
@@ -117,13 +131,26 @@ func runCast(c *graph.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if to.Packed() {
-		clear(y.Bytes())
-	}
 	args := castArgs{x: x, y: y, ints: scratch, floats: floats, saturate: c.Node.Bool("saturate") || !c.Node.Op.Has("saturate"), mode: c.Node.Str("round_mode")}
 	graph.Parallel(c, (x.Len()+castBlock-1)/castBlock, 8, args)
 	return nil
 }
+
+type narrowArgs struct {
+	y []uint16
+	x []float32
+	b bool
+}
+
+func (a *narrowArgs) Do(_, lo, hi int) { kernel.Narrow(a.y[lo:hi], a.x[lo:hi], a.b) }
+
+type widenArgs struct {
+	y []float32
+	x []uint16
+	b bool
+}
+
+func (a *widenArgs) Do(_, lo, hi int) { kernel.Widen(a.y[lo:hi], a.x[lo:hi], a.b) }
 
 type castArgs struct {
 	x, y     *tensor.Tensor
@@ -235,15 +262,15 @@ func (a *castArgs) writeFloats(v []float64, from int) {
 	case tensor.Float64:
 		copy(tensor.Data[float64](a.y)[from:from+n], v)
 	case tensor.Int8, tensor.Uint8:
-		kernel.FloatsToInts(tensor.Data[uint8](a.y)[from:from+n], v)
+		kernel.FloatsToInts32(tensor.Data[uint8](a.y)[from:from+n], v)
 	case tensor.Int16, tensor.Uint16:
-		kernel.FloatsToInts(tensor.Data[uint16](a.y)[from:from+n], v)
-	case tensor.Int32, tensor.Uint32:
+		kernel.FloatsToInts32(tensor.Data[uint16](a.y)[from:from+n], v)
+	case tensor.Int32:
+		kernel.FloatsToInts32(tensor.Data[int32](a.y)[from:from+n], v)
+	case tensor.Uint32:
 		kernel.FloatsToInts(tensor.Data[uint32](a.y)[from:from+n], v)
 	case tensor.Int64:
-		for i, x := range v {
-			tensor.Data[int64](a.y)[from+i] = kernel.FloatToInt(x)
-		}
+		kernel.FloatsToInts(tensor.Data[int64](a.y)[from:from+n], v)
 	case tensor.Uint64:
 		kernel.FloatsToInts(tensor.Data[uint64](a.y)[from:from+n], v)
 	case tensor.Bool:
@@ -270,70 +297,4 @@ func (a *castArgs) put(i int, v float64) {
 	default:
 		a.y.Bytes()[i] = tensor.SmallEncode(d, v, a.saturate)
 	}
-}
-
-// castStrings reads or writes decimal numbers.
-func castStrings(c *graph.Ctx, x, y *tensor.Tensor) error {
-	if y.DType() == tensor.String {
-		for i, out := 0, y.Strings(); i < len(out); i++ {
-			out[i] = formatElem(x, i)
-		}
-		return c.Exec().Charge(24 * x.Len())
-	}
-	floats := make([]float64, 0, 1)
-	a := castArgs{x: x, y: y, saturate: true, mode: "up"}
-	for i, s := range x.Strings() {
-		s = strings.TrimSpace(s)
-		if y.DType().IsInt() {
-			if v, err := strconv.ParseInt(s, 10, 64); err == nil {
-				a.writeInts([]int64{v}, i, false)
-				continue
-			}
-			if v, err := strconv.ParseUint(s, 10, 64); err == nil {
-				a.writeInts([]int64{int64(v)}, i, true)
-				continue
-			}
-		}
-		v, err := strconv.ParseFloat(s, 64)
-		if err != nil && !strings.Contains(err.Error(), "out of range") {
-			return graph.Invalidf("%q is no number", s)
-		}
-		a.writeFloats(append(floats[:0], v), i)
-	}
-	return nil
-}
-
-// formatElem writes a number with the fewest digits that tell it from its neighbours in its type.
-func formatElem(x *tensor.Tensor, i int) string {
-	switch d := x.DType(); {
-	case d == tensor.Uint64:
-		return strconv.FormatUint(tensor.Data[uint64](x)[i], 10)
-	case d == tensor.Int64:
-		return strconv.FormatInt(tensor.Data[int64](x)[i], 10)
-	case d.IsInt():
-		return strconv.FormatInt(int64(x.Float(i)), 10)
-	case d == tensor.Bool:
-		if x.Float(i) != 0 {
-			return "1"
-		}
-		return "0"
-	}
-	v := x.Float(i)
-	switch {
-	case v != v:
-		return "NaN"
-	case v > 1.7976931348623157e308:
-		return "INF"
-	case v < -1.7976931348623157e308:
-		return "-INF"
-	}
-	bits := 32
-	if x.DType() == tensor.Float64 {
-		bits = 64
-	}
-	s := strconv.FormatFloat(v, 'g', -1, bits)
-	if a := max(v, -v); a >= 1e-4 && a < 1e16 || v == 0 {
-		s = strconv.FormatFloat(v, 'f', -1, bits)
-	}
-	return s
 }

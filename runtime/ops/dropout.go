@@ -32,14 +32,18 @@ func expandDropout(b *graph.Builder, n *graph.Node) []*graph.Value {
 		return []*graph.Value{b.Op("Identity", n.In[0])}
 	}
 	out := b.OpN(2, "Dropout", n.In[0])
+	y, mask := out[0], out[1]
 	if n.Op.Since < 10 {
-		out[1] = b.Op("Cast", out[1], graph.Int("to", int(n.In[0].Type.DType)))
+		mask = b.Op("Cast", mask, graph.Int("to", int(n.In[0].Type.DType)))
 	}
-	return out
+	return []*graph.Value{y, mask}
 }
 
 func inferDropout(c *graph.Infer) error {
 	t := c.Type(0)
+	if t.DType != tensor.Invalid && !t.DType.IsFloat() {
+		return graph.Typef("data is %s", t)
+	}
 	c.Set(0, t)
 	t.DType = tensor.Bool
 	c.Set(1, t)
@@ -76,12 +80,11 @@ func runDropout(c *graph.Ctx) error {
 		}
 		return nil
 	}
-	draws, err := graph.Scratch[bool](c, x.Len())
-	if err != nil {
-		return err
-	}
 	if mask == nil {
-		mask = draws
+		var err error
+		if mask, err = graph.Scratch[bool](c, x.Len()); err != nil {
+			return err
+		}
 	}
 	if c.Node.HasAttr("seed") {
 		var rng kernel.MT19937 // as the standard's reference draws

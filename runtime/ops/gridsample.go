@@ -130,14 +130,14 @@ var gridWeighted = halves(func(c *graph.Ctx) error {
 	return graph.Typef("%s grid sample of %s", c.Node.Str("mode"), x)
 })
 
-func gridNearest[T any](x []T, index []int, _ []float64) (v T) {
+func gridNearest[T any](x []T, index []int64, _ []float64) (v T) {
 	if len(index) > 0 {
 		v = x[index[0]]
 	}
 	return v
 }
 
-func gridFloat[T float32 | float64](x []T, index []int, weight []float64) T {
+func gridFloat[T float32 | float64](x []T, index []int64, weight []float64) T {
 	sum := 0.0
 	for k, i := range index {
 		sum += weight[k] * float64(x[i])
@@ -145,7 +145,7 @@ func gridFloat[T float32 | float64](x []T, index []int, weight []float64) T {
 	return T(sum)
 }
 
-func gridComplex[T complex64 | complex128](x []T, index []int, weight []float64) T {
+func gridComplex[T complex64 | complex128](x []T, index []int64, weight []float64) T {
 	var sum complex128
 	for k, i := range index {
 		sum += complex(weight[k], 0) * complex128(x[i])
@@ -153,7 +153,7 @@ func gridComplex[T complex64 | complex128](x []T, index []int, weight []float64)
 	return T(sum)
 }
 
-func gridInt[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](x []T, index []int, weight []float64) T {
+func gridInt[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](x []T, index []int64, weight []float64) T {
 	sum := 0.0
 	for k, i := range index {
 		sum += weight[k] * float64(x[i])
@@ -195,19 +195,20 @@ type gridArgs[T any] struct {
 	x, y                   []T
 	grid                   *tensor.Tensor
 	channels, plane, spots int // spots are the positions of a sample
-	mix                    func(x []T, index []int, weight []float64) T
+	mix                    func(x []T, index []int64, weight []float64) T
+	index                  []int64 // 64 of each worker
+	weight                 []float64
 }
 
 // Do takes positions [N, out…].
-func (a *gridArgs[T]) Do(_, lo, hi int) {
+func (a *gridArgs[T]) Do(worker, lo, hi int) {
 	var pos [3]float64
-	var index [64]int
-	var weight [64]float64
+	index, weight := (*[64]int64)(a.index[worker*64:]), (*[64]float64)(a.weight[worker*64:])
 	for i := lo; i < hi; i++ {
 		for k := range a.s.Axes {
 			pos[2-k] = a.grid.Float(i*a.s.Axes + k)
 		}
-		n := a.s.Sample(&pos, &index, &weight)
+		n := a.s.Sample(&pos, index, weight)
 		sample := i / a.spots
 		for c := range a.channels {
 			p := sample*a.channels + c
@@ -216,7 +217,7 @@ func (a *gridArgs[T]) Do(_, lo, hi int) {
 	}
 }
 
-func gridSampleOf[T any](c *graph.Ctx, x, y []T, mix func([]T, []int, []float64) T) error {
+func gridSampleOf[T any](c *graph.Ctx, x, y []T, mix func([]T, []int64, []float64) T) error {
 	s, err := readSampler(c.Node)
 	if err != nil || len(y) == 0 {
 		return err
@@ -229,6 +230,12 @@ func gridSampleOf[T any](c *graph.Ctx, x, y []T, mix func([]T, []int, []float64)
 		return graph.Shapef("grid sample of %s", c.In[0])
 	}
 	a := gridArgs[T]{s: s, x: x, y: y, grid: c.In[1], channels: shape[1], plane: shape[2:].Elems(), mix: mix}
+	if a.index, err = graph.Scratch[int64](c, 64*c.Exec().Workers()); err != nil {
+		return err
+	}
+	if a.weight, err = graph.Scratch[float64](c, 64*c.Exec().Workers()); err != nil {
+		return err
+	}
 	a.spots = len(y) / (shape[0] * shape[1])
 	graph.Parallel(c, shape[0]*a.spots, 1+1<<12/shape[1], a)
 	return nil

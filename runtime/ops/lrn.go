@@ -59,7 +59,14 @@ func (a *lrnArgs[T]) Do(_, lo, hi int) {
 			for k := i; k < len(near); k += a.inner {
 				sum += float64(near[k]) * float64(near[k])
 			}
-			y[i] = T(float64(v) / math.Pow(a.bias+a.alpha*sum, a.beta))
+			sum = a.bias + a.alpha*sum
+			if a.beta == .75 { // what everybody uses, and much faster than Pow
+				sum = math.Sqrt(sum)
+				sum *= math.Sqrt(sum)
+			} else {
+				sum = math.Pow(sum, a.beta)
+			}
+			y[i] = T(float64(v) / sum)
 		}
 	}
 }

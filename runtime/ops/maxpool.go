@@ -75,11 +75,11 @@ func (a *maxPoolArgs[T]) Do(_, lo, hi int) {
 	n := a.win.Out[2]
 	for r := lo; r < hi; r++ {
 		o1, o0, plane := poolRow(&a.win, r)
-		var idx []int64
-		if a.idx != nil {
-			idx = a.idx[r*n:][:n]
+		if a.idx == nil {
+			kernel.MaxPoolRow(&a.win, o0, o1, plane, a.x, a.y[r*n:][:n])
+		} else {
+			kernel.MaxPoolIndexRow(&a.win, o0, o1, plane, a.x, a.y[r*n:][:n], a.idx[r*n:][:n], a.columnMajor)
 		}
-		kernel.MaxPoolRow(&a.win, o0, o1, plane, a.x, a.y[r*n:][:n], idx, a.columnMajor)
 	}
 }
 

@@ -215,19 +215,7 @@ type shrinkArgs[T kernel.Arith] struct {
 	bias, lambd float64
 }
 
-func (a *shrinkArgs[T]) Do(_, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		v := float64(a.x[i])
-		switch {
-		case v < -a.lambd:
-			a.y[i] = T(v + a.bias)
-		case v > a.lambd:
-			a.y[i] = T(v - a.bias)
-		default:
-			a.y[i] = 0
-		}
-	}
-}
+func (a *shrinkArgs[T]) Do(_, lo, hi int) { kernel.Shrink(a.y[lo:hi], a.x[lo:hi], a.bias, a.lambd) }
 
 func shrinkAll[T kernel.Arith](c *graph.Ctx) {
 	x := tensor.Data[T](c.In[0])

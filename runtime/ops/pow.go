@@ -1,8 +1,6 @@
 package ops
 
 import (
-	"math"
-
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
@@ -13,7 +11,7 @@ var pow = family(
 	&graph.Op{
 		Name: "Pow", Since: 15,
 		Sig:   "(X:T, Y:T1) -> (Z:T); T = float i32 i64; T1 = num",
-		Infer: inferBroadcast, Run: halves(runPow),
+		Infer: inferBroadcast, Run: halves(runPow), InPlace: true,
 	},
 	&graph.Op{Since: 13, Sig: "T1 = int f16 f32 f64"},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i32 i64"},
@@ -71,54 +69,24 @@ type powArgs[T, E kernel.Arith] struct {
 }
 
 func (a *powArgs[T, E]) Do(_, lo, hi int) {
-	n, sx := a.plan.Inner(0)
-	_, sy := a.plan.Inner(1)
-	for r := lo; r < hi; r++ {
-		z, x, y := a.z[r*n:(r+1)*n], a.x[a.plan.Row(0, r):], a.y[a.plan.Row(1, r):]
-		switch {
-		case a.ints:
-			for i := range z {
-				z[i] = intPow(x[i*sx], int64(y[i*sy]))
-			}
-		case sy == 0 && float64(y[0]) == 2: // by far the most frequent exponent
-			for i := range z {
-				z[i] = x[i*sx] * x[i*sx]
-			}
-		default:
-			for i := range z {
-				z[i] = T(math.Pow(float64(x[i*sx]), float64(y[i*sy])))
-			}
+	c := a.plan.Seek(0, lo)
+	for ; lo < hi; lo++ {
+		z, x, y := a.z[c.At:c.At+c.N], a.x[c.Off[0]:], a.y[c.Off[1]:]
+		if a.ints {
+			kernel.PowInt(z, x, y, c.Step[0], c.Step[1])
+		} else {
+			kernel.Pow(z, x, y, c.Step[0], c.Step[1])
 		}
+		c.Next()
 	}
-}
-
-// intPow is exact, with wrap-around; a negative exponent leaves only powers of 1 and −1.
-func intPow[T kernel.Arith](x T, e int64) T {
-	if e < 0 {
-		switch {
-		case x == 1 || x+1 == 0 && e%2 == 0:
-			return 1
-		case x+1 == 0:
-			return x
-		}
-		return 0
-	}
-	y := T(1)
-	for ; e > 0; e >>= 1 {
-		if e&1 != 0 {
-			y *= x
-		}
-		x *= x
-	}
-	return y
 }
 
 func powAll[T, E kernel.Arith](c *graph.Ctx) {
-	if c.Out[0].Len() == 0 {
+	z := tensor.Data[T](c.Out[0])
+	if len(z) == 0 {
 		return
 	}
 	plan := broadcastPlan(c)
-	n, _ := plan.Inner(0)
 	ints := c.In[0].DType().IsInt() && c.In[1].DType().IsInt()
-	graph.Parallel(c, plan.Rows(), 1+2048/n, powArgs[T, E]{tensor.Data[T](c.Out[0]), tensor.Data[T](c.In[0]), tensor.Data[E](c.In[1]), plan, ints})
+	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<12), powArgs[T, E]{z, tensor.Data[T](c.In[0]), tensor.Data[E](c.In[1]), plan, ints})
 }

@@ -173,7 +173,7 @@ func schemaTypes(s *schema, name string) []string {
 	var out []string
 	for _, t := range types {
 		t = strings.ReplaceAll(t, "optional(", "opt(")
-		inner := t[strings.LastIndex(t, "tensor(")+len("tensor(") : len(t)]
+		inner := t[strings.LastIndex(t, "tensor(")+len("tensor("):]
 		elem, rest, _ := strings.Cut(inner, ")")
 		switch elem {
 		case "float":
@@ -181,7 +181,7 @@ func schemaTypes(s *schema, name string) []string {
 		case "double":
 			elem = "float64"
 		}
-		out = append(out, strings.TrimSuffix(t[:strings.LastIndex(t, "tensor(")], "")+elem+rest)
+		out = append(out, t[:strings.LastIndex(t, "tensor(")]+elem+rest)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -89,7 +89,7 @@ var gelu = family(&graph.Op{
 })
 
 var (
-	geluExact = floats(func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) })
+	geluExact = floats(func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) })
 	geluTanh  = floats(func(x float64) float64 { return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x))) })
 )
 
@@ -189,7 +189,7 @@ var (
 			Sig:   "(X:T) -> (Y:T); T = float; alpha float = 1",
 			Infer: graph.Same, InPlace: true,
 			Run: withParams(func(x, alpha, _ float64) float64 {
-				if x > alpha || x != x {
+				if x > alpha {
 					return x
 				}
 				return 0

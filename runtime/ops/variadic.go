@@ -131,26 +131,34 @@ type foldArgs[T tensor.Elem] struct {
 }
 
 func (a *foldArgs[T]) Do(_, lo, hi int) {
-	n, step := a.plan.Inner(a.k)
-	for r := lo; r < hi; r++ {
-		y, x := a.y[r*n:(r+1)*n], a.x[a.plan.Row(a.k, r):]
-		if a.k > 0 {
+	c := a.plan.Seek(a.k, lo)
+	for ; lo < hi; lo++ {
+		y, x, step := a.y[c.At:c.At+c.N], a.x[c.Off[0]:], c.Step[0]
+		switch {
+		case a.k > 0:
 			a.f(y, y, x, 1, step)
-			continue
+		case step == 1:
+			copy(y, x)
+		default:
+			for i := range y {
+				y[i] = x[i*step]
+			}
 		}
-		for i := range y {
-			y[i] = x[i*step]
-		}
+		c.Next()
 	}
 }
 
 func foldAll[T tensor.Elem](c *graph.Ctx, f loop[T, T]) {
-	if c.Out[0].Len() == 0 {
+	if len(c.In) == 2 {
+		mapBinary(c, f)
+		return
+	}
+	y := tensor.Data[T](c.Out[0])
+	if len(y) == 0 {
 		return
 	}
 	plan := broadcastPlan(c)
-	n, _ := plan.Inner(0)
 	for k, x := range c.In {
-		graph.Parallel(c, plan.Rows(), 1+(1<<14)/n, foldArgs[T]{tensor.Data[T](c.Out[0]), tensor.Data[T](x), plan, k, f})
+		graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), foldArgs[T]{y, tensor.Data[T](x), plan, k, f})
 	}
 }

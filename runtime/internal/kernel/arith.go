@@ -3,13 +3,11 @@ package kernel
 import "math"
 
 // Arith is the types of arithmetic.
-type Arith interface {
-	~float32 | ~float64 | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
-}
+type Arith = Numeric
 
 // Integer is the integers among them.
 type Integer interface {
-	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64
+	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64
 }
 
 // Add writes y[i] = a[i·sa] + b[i·sb]; so do the others with their operation. y may be a or b where the step is 1.
@@ -34,15 +32,21 @@ func Add[T Arith](y, a, b []T, sa, sb int) {
 
 // Sub is a − b.
 func Sub[T Arith](y, a, b []T, sa, sb int) {
-	if sa == 1 && sb == 1 {
+	switch {
+	case sa == 1 && sb == 1:
 		a, b = a[:len(y)], b[:len(y)]
 		for i := range y {
 			y[i] = a[i] - b[i]
 		}
-		return
-	}
-	for i := range y {
-		y[i] = a[i*sa] - b[i*sb]
+	case sa == 1 && sb == 0:
+		a, v := a[:len(y)], b[0]
+		for i := range y {
+			y[i] = a[i] - v
+		}
+	default:
+		for i := range y {
+			y[i] = a[i*sa] - b[i*sb]
+		}
 	}
 }
 
@@ -68,8 +72,21 @@ func Mul[T Arith](y, a, b []T, sa, sb int) {
 
 // DivFloat is a / b.
 func DivFloat[T float32 | float64](y, a, b []T, sa, sb int) {
-	for i := range y {
-		y[i] = a[i*sa] / b[i*sb]
+	switch {
+	case sa == 1 && sb == 1:
+		a, b = a[:len(y)], b[:len(y)]
+		for i := range y {
+			y[i] = a[i] / b[i]
+		}
+	case sa == 1 && sb == 0:
+		a, v := a[:len(y)], b[0]
+		for i := range y {
+			y[i] = a[i] / v
+		}
+	default:
+		for i := range y {
+			y[i] = a[i*sa] / b[i*sb]
+		}
 	}
 }
 
@@ -145,7 +162,9 @@ func ModFloat[T float32 | float64](y, a, b []T, sa, sb int) {
 	for i := range y {
 		u, v := float64(a[i*sa]), float64(b[i*sb])
 		r := math.Mod(u, v)
-		if r != 0 && (r < 0) != (v < 0) {
+		if r == 0 {
+			r = math.Copysign(0, v)
+		} else if (r < 0) != (v < 0) {
 			r += v
 		}
 		y[i] = T(r)
@@ -251,5 +270,16 @@ func Or(y, a, b []bool, sa, sb int) {
 func Xor(y, a, b []bool, sa, sb int) {
 	for i := range y {
 		y[i] = a[i*sa] != b[i*sb]
+	}
+}
+
+// Where takes x where cond holds, else y; z may be any of them that has step 1.
+func Where[T any](z []T, cond []bool, x, y []T, sc, sx, sy int) {
+	for i := range z {
+		if cond[i*sc] {
+			z[i] = x[i*sx]
+		} else {
+			z[i] = y[i*sy]
+		}
 	}
 }

@@ -72,8 +72,57 @@ func (a *Axes) Row(k, r int) int {
 	return off
 }
 
-// Inner is the length of the innermost loop and the steps of operand k in it.
-func (a *Axes) Inner(k int) (n, step int) {
+// pieceLen is the longest piece of an innermost loop that is done at once.
+const pieceLen = 1 << 13
+
+// Pieces is the number of pieces that the innermost loops are cut into.
+func (a *Axes) Pieces() int {
+	return a.Rows() * ((a.N[len(a.N)-1] + pieceLen - 1) / pieceLen)
+}
+
+// Grain is the number of pieces with about the given number of elements. The result must not be empty.
+func (a *Axes) Grain(elems int) int { return 1 + elems/min(a.N[len(a.N)-1], pieceLen) }
+
+// Cursor is at one piece of a broadcast: elements At to At+N-1 of the result and, for up to three operands, the elements from Off on in steps of Step.
+type Cursor struct {
+	At, N     int
+	Off, Step [3]int
+
+	axes               *Axes
+	first, piece, left int
+}
+
+// Seek is the cursor at a piece. Its operand 0 is the broadcast's operand first.
+func (a *Axes) Seek(first, piece int) Cursor {
 	last := len(a.N) - 1
-	return a.N[last], a.Step[k][last]
+	c := Cursor{N: a.N[last], axes: a, first: first, piece: piece, left: 1}
+	row, from := piece, 0
+	if c.N > pieceLen {
+		cuts := (c.N + pieceLen - 1) / pieceLen
+		row, from = piece/cuts, piece%cuts*pieceLen
+		c.N = min(pieceLen, c.N-from)
+	} else if last > 0 {
+		c.left = a.N[last-1] - row%a.N[last-1]
+	}
+	c.At = row*a.N[last] + from
+	for k := range min(len(c.Off), len(a.Step)-first) {
+		c.Step[k] = a.Step[first+k][last]
+		c.Off[k] = a.Row(first+k, row) + from*c.Step[k]
+	}
+	return c
+}
+
+// Next moves to the next piece; most often by additions, since loops may be a few elements long.
+func (c *Cursor) Next() {
+	if c.left == 1 {
+		*c = c.axes.Seek(c.first, c.piece+1)
+		return
+	}
+	c.left--
+	c.piece++
+	c.At += c.N
+	for k := range min(len(c.Off), len(c.axes.Step)-c.first) {
+		step := c.axes.Step[c.first+k]
+		c.Off[k] += step[len(step)-2]
+	}
 }

@@ -36,20 +36,32 @@ func IntsToFloats[T float32 | float64](dst []T, src []int64, unsigned bool) {
 
 // FloatToInt cuts toward zero; what int64 cannot hold, NaN too, becomes its smallest value, as on x86.
 func FloatToInt(v float64) int64 {
-	if !(v > -9.3e18 && v < 9.223372036854775807e18) {
-		return math.MinInt64
+	if v >= -1<<63 && v < 1<<63 {
+		return int64(v)
 	}
-	return int64(v)
+	return math.MinInt64
 }
 
-// FloatsToInts cuts numbers toward zero and keeps the lowest bits of what does not fit. Numbers of 2^63 and more go to uint64 whole.
-func FloatsToInts[T Integer](dst []T, src []float64) {
+// FloatsToInts cuts numbers toward zero. What int64 cannot hold becomes its smallest value, but for numbers from 2^63 to 2^64, which uint64 can;
+// of these integers T keeps the lowest bits.
+func FloatsToInts[T int64 | uint64 | uint32](dst []T, src []float64) {
 	for i, v := range src {
-		if v >= 1<<63 && v < 1<<64 {
+		if big := uint64(1 << 63); T(big) > 0 && v >= 1<<63 && v < 1<<64 {
 			dst[i] = T(uint64(v))
 			continue
 		}
 		dst[i] = T(FloatToInt(v))
+	}
+}
+
+// FloatsToInts32 cuts numbers toward zero. What int32 cannot hold becomes its smallest value; of these integers T keeps the lowest bits.
+func FloatsToInts32[T int8 | int16 | int32 | uint8 | uint16](dst []T, src []float64) {
+	for i, v := range src {
+		n := int32(math.MinInt32)
+		if v > -1<<31-1 && v < 1<<31 {
+			n = int32(v)
+		}
+		dst[i] = T(n)
 	}
 }
 

@@ -22,7 +22,7 @@ type Sampler struct {
 
 // Sample writes the index and the weight of every element that counts at the normalized position pos (outermost axis first, -1 … 1 inside), and returns how many
 // there are: at most Taps to the power of Axes.
-func (s *Sampler) Sample(pos *[3]float64, index *[64]int, weight *[64]float64) int {
+func (s *Sampler) Sample(pos *[3]float64, index *[64]int64, weight *[64]float64) int {
 	n := 1
 	index[0], weight[0] = 0, 1
 	for a := 3 - s.Axes; a < 3; a++ {
@@ -34,7 +34,7 @@ func (s *Sampler) Sample(pos *[3]float64, index *[64]int, weight *[64]float64) i
 		}
 		for j := k - 1; j >= 0; j-- { // tap 0 last, as it takes the place of what is there
 			for i := range n {
-				index[j*n+i] = index[i]*s.In[a] + at[j]
+				index[j*n+i] = index[i]*int64(s.In[a]) + int64(at[j])
 				weight[j*n+i] = weight[i] * w[j]
 			}
 		}

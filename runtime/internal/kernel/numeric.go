@@ -53,3 +53,25 @@ func ErfInt[T Integer](y, x []T) {
 		y[i] = T(math.Erf(float64(v)))
 	}
 }
+
+// Shrink is x + bias below −lambd, x − bias above lambd, and 0 between; integers are computed in float64 and cut toward zero.
+func Shrink[T Arith](y, x []T, bias, lambd float64) {
+	half := 0.5
+	whole := T(half) == 0 // a type without fractions
+	for i, t := range x {
+		v := float64(t)
+		switch {
+		case v < -lambd:
+			v += bias
+		case v > lambd:
+			v -= bias
+		default:
+			v = 0
+		}
+		if whole {
+			y[i] = toInt[T](v)
+		} else {
+			y[i] = T(v)
+		}
+	}
+}
