@@ -8,10 +8,11 @@ import (
 
 func logical(name string, f loop[bool, bool]) []*graph.Op {
 	run := func(c *graph.Ctx) error {
-		for _, t := range c.In {
-			if t.DType() != tensor.Bool {
-				return graph.Typef("operand is %s", t)
-			}
+		if err := sameOperands(c); err != nil {
+			return err
+		}
+		if c.In[0].DType() != tensor.Bool {
+			return graph.Typef("operands are %s", c.In[0])
 		}
 		mapBinary(c, f)
 		return nil
@@ -159,16 +160,7 @@ func runEqual(c *graph.Ctx) error {
 		if err := sameOperands(c); err != nil {
 			return err
 		}
-		a, b, y := c.In[0].Strings(), c.In[1].Strings(), tensor.Data[bool](c.Out[0])
-		if len(y) == 0 {
-			return nil
-		}
-		p := broadcastPlan(c)
-		n, sa := p.Inner(0)
-		_, sb := p.Inner(1)
-		for r := range p.Rows() {
-			kernel.Equal(y[r*n:(r+1)*n], a[p.Row(0, r):], b[p.Row(1, r):], sa, sb)
-		}
+		mapPairs(c, tensor.Data[bool](c.Out[0]), c.In[0].Strings(), c.In[1].Strings(), kernel.Equal[string])
 	default:
 		return equalNumbers(c)
 	}

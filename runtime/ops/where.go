@@ -11,7 +11,7 @@ var where = family(
 	&graph.Op{
 		Name: "Where", Since: 16,
 		Sig:   "(condition:B, X:T, Y:T) -> (output:T); B = bool; T = tensor",
-		Infer: inferWhere, Run: runWhere,
+		Infer: inferWhere, Run: runWhere, InPlace: true,
 	},
 	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64 bool str c64 c128"},
 )
@@ -79,10 +79,9 @@ func runWhere(c *graph.Ctx) error {
 	if c.In[1].DType() != c.In[2].DType() || c.In[0].DType() != tensor.Bool {
 		return graph.Typef("where of %s, %s, %s", c.In[0], c.In[1], c.In[2])
 	}
-	if c.Out[0].Len() == 0 {
-		return nil
-	}
 	switch d := c.In[1].DType(); {
+	case d.IsContainer():
+		return graph.Typef("where of %s", c.In[1])
 	case d == tensor.String:
 		whereAll(c, c.Out[0].Strings(), c.In[1].Strings(), c.In[2].Strings())
 	case d.Size() == 1:
@@ -114,23 +113,17 @@ type whereArgs[T any] struct {
 }
 
 func (a *whereArgs[T]) Do(_, lo, hi int) {
-	n, sc := a.plan.Inner(0)
-	_, sx := a.plan.Inner(1)
-	_, sy := a.plan.Inner(2)
-	for r := lo; r < hi; r++ {
-		z, c, x, y := a.z[r*n:(r+1)*n], a.cond[a.plan.Row(0, r):], a.x[a.plan.Row(1, r):], a.y[a.plan.Row(2, r):]
-		for i := range z {
-			if c[i*sc] {
-				z[i] = x[i*sx]
-			} else {
-				z[i] = y[i*sy]
-			}
-		}
+	c := a.plan.Seek(0, lo)
+	for ; lo < hi; lo++ {
+		kernel.Where(a.z[c.At:c.At+c.N], a.cond[c.Off[0]:], a.x[c.Off[1]:], a.y[c.Off[2]:], c.Step[0], c.Step[1], c.Step[2])
+		c.Next()
 	}
 }
 
 func whereAll[T any](c *graph.Ctx, z, x, y []T) {
+	if len(z) == 0 {
+		return
+	}
 	plan := broadcastPlan(c)
-	n, _ := plan.Inner(0)
-	graph.Parallel(c, plan.Rows(), 1+(1<<13)/n, whereArgs[T]{z, x, y, tensor.Data[bool](c.In[0]), plan})
+	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), whereArgs[T]{z, x, y, tensor.Data[bool](c.In[0]), plan})
 }
