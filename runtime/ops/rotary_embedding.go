@@ -56,7 +56,7 @@ func inferRotary(c *graph.Infer) error {
 			if !known {
 				continue
 			}
-			fits := len(t) == 3 && t.Equal(want)
+			fits := len(t) == 3 && t[1] == want[1] && t[2] == want[2] && (t[0] == want[0] || t[0] == 1) // one batch serves all, as exporters write
 			if c.Has(3) {
 				fits = len(t) == 2 && t[1] == want[0]
 			}
@@ -77,6 +77,7 @@ func inferRotary(c *graph.Infer) error {
 type rotary struct {
 	x, y, cos, sin   []float32
 	pos              []int64 // nil when the caches have a row for each token
+	rows             int     // of the caches: tokens of all batches, or of one that serves all
 	heads, seq       int
 	size, dim        int
 	interleaved, tok bool // tok: heads of one token lie together
@@ -100,6 +101,10 @@ func runRotary(c *graph.Ctx) error {
 	if r.dim == 0 {
 		r.dim = r.size
 	}
+	r.rows = c.In[1].Dim(0)
+	if c.In[1].Rank() == 3 {
+		r.rows *= c.In[1].Dim(1)
+	}
 	if c.Has(3) {
 		r.pos = tensor.Data[int64](c.In[3])
 		for _, p := range r.pos {
@@ -122,6 +127,8 @@ func (r *rotary) Do(_, lo, hi int) {
 		}
 		if r.pos != nil {
 			token = int(r.pos[token])
+		} else {
+			token %= r.rows
 		}
 		half := r.dim / 2
 		x, y := r.x[i*r.size:][:r.size], r.y[i*r.size:][:r.size]
