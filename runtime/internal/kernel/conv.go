@@ -30,25 +30,28 @@ func ConvBlock(channels, taps, rows int) (depth, cols, height int) {
 }
 
 // Run computes the tile as a matrix product of W with the columns of the input that each output position sees (im2col), which
-// are gathered block by block of the sum into panels of four positions. The sum of an element runs over channels, then taps, in order, after the bias.
+// are gathered block by block of the sum into panels of four positions. The sum of an element runs over channels, then taps, in order; the bias comes last, since
+// products added to a large bias would lose digits.
 func (t *ConvTile[T]) Run() {
 	w := t.Win
 	size, taps := w.OutSize(), w.KernelSize()
 	for r := range t.Rows {
-		var b T
-		if t.Bias != nil {
-			b = t.Bias[r]
-		}
-		y := t.Y[r*size+t.Col0:][:t.Cols]
-		for i := range y {
-			y[i] = b
-		}
+		clear(t.Y[r*size+t.Col0:][:t.Cols])
 	}
 	depth, _, _ := ConvBlock(t.Channels, taps, t.Rows)
 	for c0 := 0; c0 < t.Channels; c0 += depth {
 		n := min(depth, t.Channels-c0)
 		t.gather(c0, n)
 		t.multiply(c0*taps, n*taps)
+	}
+	if t.Bias == nil {
+		return
+	}
+	for r := range t.Rows {
+		b, y := t.Bias[r], t.Y[r*size+t.Col0:][:t.Cols]
+		for i := range y {
+			y[i] += b
+		}
 	}
 }
 
