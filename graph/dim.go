@@ -24,9 +24,9 @@ func Unknown() Dim { return Dim{e: unknownDim} }
 // Size is the integer n.
 func Size(n int) Dim { return Dim{n: int64(n)} }
 
-// Sym is the symbol with that name; an empty name gives Unknown.
+// Sym is the symbol with that name; an empty name and "?", which some exporters write for all dimensions, give Unknown.
 func Sym(name string) Dim {
-	if name == "" {
+	if name == "" || name == "?" {
 		return Unknown()
 	}
 	return Dim{e: &dimExpr{op: 's', name: name}}

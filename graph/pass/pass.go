@@ -18,6 +18,7 @@ type Pass struct {
 var Inference = []Pass{
 	{"expand", Expand},     // first: all that follows sees only operators with kernels
 	{"fold", Fold},         // before identity and cse, which compare constants
+	{"reshape", Reshape},   // after fold, by which most shapes are known
 	{"identity", Identity}, // folding leaves no-ops behind
 	{"cse", CSE},
 	{"prune", Prune}, // last: removes what the others left unread

@@ -65,13 +65,31 @@ type argArgs[T kernel.Arith] struct {
 	largest, last bool
 }
 
+// argCols is the number of columns that are searched side by side.
+const argCols = 128
+
+// Do searches rows, or argCols columns each.
 func (a *argArgs[T]) Do(_, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		at := r/a.inner*a.n*a.inner + r%a.inner
+	if a.inner == 1 {
+		for r := lo; r < hi; r++ {
+			if row := a.x[r*a.n : (r+1)*a.n]; a.largest {
+				a.y[r] = int64(kernel.ArgMax(row, a.last))
+			} else {
+				a.y[r] = int64(kernel.ArgMin(row, a.last))
+			}
+		}
+		return
+	}
+	var best [argCols]T
+	chunks := (a.inner + argCols - 1) / argCols
+	for i := lo; i < hi; i++ {
+		o, j := i/chunks, i%chunks*argCols
+		w := min(argCols, a.inner-j)
+		y, x := a.y[o*a.inner+j:][:w], a.x[o*a.n*a.inner+j:]
 		if a.largest {
-			a.y[r] = int64(kernel.ArgMax(a.x, at, a.n, a.inner, a.last))
+			kernel.ArgMaxCols(y, best[:w], x, a.n, a.inner, a.last)
 		} else {
-			a.y[r] = int64(kernel.ArgMin(a.x, at, a.n, a.inner, a.last))
+			kernel.ArgMinCols(y, best[:w], x, a.n, a.inner, a.last)
 		}
 	}
 }
@@ -117,6 +135,12 @@ func argOf[T interface {
 	kernel.Arith
 	tensor.Elem
 }](c *graph.Ctx, outer, n, inner int, largest bool) {
-	graph.Parallel(c, outer*inner, 1+16384/max(n, 1), argArgs[T]{tensor.Data[int64](c.Out[0]), tensor.Data[T](c.In[0]), n, inner,
-		largest, c.Node.Bool("select_last_index")})
+	items, size := outer, n
+	if inner > 1 {
+		items, size = outer*((inner+argCols-1)/argCols), n*min(inner, argCols)
+	}
+	if outer*inner > 0 {
+		graph.Parallel(c, items, 1+32768/size, argArgs[T]{tensor.Data[int64](c.Out[0]), tensor.Data[T](c.In[0]), n, inner,
+			largest, c.Node.Bool("select_last_index")})
+	}
 }

@@ -91,7 +91,8 @@ func TestIntegersOfShapes(t *testing.T) {
 		{"Add", tensor.Int64, []graph.Dim{n, size(3)}, []graph.Dim{size(1)}, "[n+1,4]"},
 		{"Sub", tensor.Int64, []graph.Dim{n.Add(m)}, []graph.Dim{m}, "[n]"},
 		{"Mul", tensor.Int32, []graph.Dim{n, size(5)}, []graph.Dim{size(2), n}, "[n*2,n*5]"},
-		{"Mul", tensor.Int32, []graph.Dim{size(1 << 20)}, []graph.Dim{size(1 << 20)}, ""}, // wraps around
+		{"Mul", tensor.Int32, []graph.Dim{size(1 << 20), size(2)}, []graph.Dim{size(1 << 20)}, "[?,2097152]"}, // the first wraps around
+		{"Add", tensor.Int64, []graph.Dim{graph.Unknown(), size(2)}, []graph.Dim{size(1)}, "[?,3]"},
 		{"Div", tensor.Int64, []graph.Dim{n.Mul(size(4)), size(-7)}, []graph.Dim{size(4), size(2)}, "[n,-3]"},
 		{"Div", tensor.Int64, []graph.Dim{size(1)}, []graph.Dim{size(0)}, ""},
 		{"Div", tensor.Int64, []graph.Dim{n}, []graph.Dim{m}, ""},

@@ -71,24 +71,22 @@ func inferArith(f func(a, b graph.Dim) graph.Dim) func(*graph.Infer) error {
 	}
 }
 
-// setInts computes the integers of output 0 from those of inputs a and b, which are shape tensors: of rank 0 or 1.
+// setInts computes the integers of output 0 from those of inputs a and b, which are shape tensors: of rank 0 or 1. What does not fit the type,
+// and wraps around in the run, stays unknown.
 func setInts(c *graph.Infer, f func(a, b graph.Dim) graph.Dim, a, b int) {
-	x, ok1 := c.Ints(a)
-	y, ok2 := c.Ints(b)
+	x, ok1 := vector(c, a)
+	y, ok2 := vector(c, b)
+	if !ok1 || !ok2 || len(x) == 0 || len(y) == 0 || len(x) != len(y) && len(x) != 1 && len(y) != 1 {
+		return
+	}
 	d := c.DType(a)
-	if !ok1 || !ok2 || d != tensor.Int64 && d != tensor.Int32 || c.Type(a).Rank() > 1 || c.Type(b).Rank() > 1 {
-		return
-	}
-	if len(x) == 0 || len(y) == 0 || len(x) != len(y) && len(x) != 1 && len(y) != 1 {
-		return
-	}
 	out := make([]graph.Dim, max(len(x), len(y)))
 	for i := range out {
-		if out[i] = f(x[i%len(x)], y[i%len(y)]); !out[i].Known() || !holds(d, out[i]) {
-			return
+		if out[i] = f(x[i%len(x)], y[i%len(y)]); !holds(d, out[i]) {
+			out[i] = graph.Unknown()
 		}
 	}
-	c.SetInts(0, out)
+	setVector(c, max(c.Type(a).Rank(), c.Type(b).Rank()), d, out)
 }
 
 // holds reports whether an integer, if it is known, fits the type; what does not fit wraps around in the run.

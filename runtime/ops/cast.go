@@ -85,16 +85,17 @@ func inferCast(c *graph.Infer) error {
 	}
 	t.DType = to
 	c.Set(0, t)
-	v, ok := c.Ints(0)
-	if !ok || to != tensor.Int64 && to != tensor.Int32 || from != tensor.Int64 && from != tensor.Int32 || t.Rank() > 1 {
+	v, ok := vector(c, 0)
+	if !ok {
 		return nil
 	}
-	for _, d := range v {
-		if !holds(to, d) {
-			return nil
+	out := make([]graph.Dim, len(v))
+	for i, d := range v {
+		if out[i] = d; !holds(to, d) {
+			out[i] = graph.Unknown()
 		}
 	}
-	c.SetInts(0, v)
+	setVector(c, t.Rank(), to, out)
 	return nil
 }
 

@@ -42,9 +42,22 @@ type cumSumArgs[T kernel.Arith] struct {
 	exclusive, reverse bool
 }
 
+// cumSumCols is the number of columns that are summed side by side.
+const cumSumCols = 128
+
+// Do sums rows, or cumSumCols columns each.
 func (a *cumSumArgs[T]) Do(_, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		kernel.CumSum(a.y, a.x, r/a.inner*a.n*a.inner+r%a.inner, a.n, a.inner, a.exclusive, a.reverse)
+	if a.inner == 1 {
+		for r := lo; r < hi; r++ {
+			kernel.CumSum(a.y[r*a.n:(r+1)*a.n], a.x[r*a.n:(r+1)*a.n], a.exclusive, a.reverse)
+		}
+		return
+	}
+	chunks := (a.inner + cumSumCols - 1) / cumSumCols
+	for i := lo; i < hi; i++ {
+		j := i % chunks * cumSumCols
+		at := i/chunks*a.n*a.inner + j
+		kernel.CumSumCols(a.y[at:], a.x[at:], a.n, a.inner, min(cumSumCols, a.inner-j), a.exclusive, a.reverse)
 	}
 }
 
@@ -52,10 +65,15 @@ func cumSumOf[T interface {
 	kernel.Arith
 	tensor.Elem
 }](c *graph.Ctx, outer, n, inner int) {
-	if n > 0 {
-		graph.Parallel(c, outer*inner, 1+16384/n, cumSumArgs[T]{tensor.Data[T](c.Out[0]), tensor.Data[T](c.In[0]), n, inner,
-			c.Node.Bool("exclusive"), c.Node.Bool("reverse")})
+	if outer*n*inner == 0 {
+		return
 	}
+	items, size := outer, n
+	if inner > 1 {
+		items, size = outer*((inner+cumSumCols-1)/cumSumCols), n*min(inner, cumSumCols)
+	}
+	graph.Parallel(c, items, 1+32768/size, cumSumArgs[T]{tensor.Data[T](c.Out[0]), tensor.Data[T](c.In[0]), n, inner,
+		c.Node.Bool("exclusive"), c.Node.Bool("reverse")})
 }
 
 func runCumSum(c *graph.Ctx) error {

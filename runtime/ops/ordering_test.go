@@ -65,7 +65,12 @@ func TestCumSum(t *testing.T) {
 		return []graph.Attr{graph.Int("exclusive", exclusive), graph.Int("reverse", reverse)}
 	}
 	inf := math.Inf(1)
+	wide, sums := make([]int64, 400), make([]int64, 400) // more columns than are summed at once
+	for j := range 200 {
+		wide[j], wide[200+j], sums[j], sums[200+j] = 1, int64(j), int64(j)+1, int64(j)
+	}
 	optest.Run(t, Registry(), "CumSum", []optest.Case{
+		{Name: "many columns", In: tensors{i64(wide, 2, 200), i64([]int64{0}, 1)}, Attrs: flags(0, 1), Want: tensors{i64(sums, 2, 200)}},
 		{Name: "rows", In: tensors{x, i32([]int32{-1}, 1)}, Want: tensors{f32([]float32{1, 3, 6, 4, 9, 15}, 2, 3)}},
 		{Name: "columns", Since: 11, In: tensors{x, i64([]int64{0}, []int{}...)}, Want: tensors{f32([]float32{1, 2, 3, 5, 7, 9}, 2, 3)}},
 		{Name: "exclusive", In: tensors{x, i64([]int64{1}, 1)}, Attrs: flags(1, 0), Want: tensors{f32([]float32{0, 1, 3, 0, 4, 9}, 2, 3)}},
@@ -83,7 +88,12 @@ func TestArgMax(t *testing.T) {
 	attrs := func(axis, keep, last int) []graph.Attr {
 		return []graph.Attr{graph.Int("axis", axis), graph.Int("keepdims", keep), graph.Int("select_last_index", last)}
 	}
+	wide, odd := make([]float32, 400), make([]int64, 200) // more columns than are searched at once
+	for j := range odd {
+		wide[200+j], odd[j] = float32(j%2), int64(j%2)
+	}
 	optest.Run(t, Registry(), "ArgMax", []optest.Case{
+		{Name: "many columns", In: tensors{f32(wide, 2, 200)}, Attrs: attrs(0, 0, 0), Want: tensors{i64(odd, 200)}},
 		{Name: "first", In: tensors{x}, Attrs: attrs(1, 1, 0), Want: tensors{i64([]int64{1, 0}, 2, 1)}},
 		{Name: "last", In: tensors{x}, Attrs: attrs(-1, 0, 1), Want: tensors{i64([]int64{2, 0}, 2)}},
 		{Name: "version 1", Since: 1, In: tensors{x}, Want: tensors{i64([]int64{1, 0, 0}, 1, 3)}},

@@ -3,12 +3,17 @@
 package extdata
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -19,34 +24,59 @@ import (
 type Ref struct {
 	Location string // relative to the folder of the model, with slashes
 	Offset   int64
-	Length   int64 // -1 when not said
+	Length   int64  // -1 when not said
+	Checksum string // SHA-1 of the whole file in hexadecimal digits, "" when not said
 }
 
-// Parse reads the entries of external_data.
+// Parse reads the entries of external_data. Keys of other tools are ignored.
 func Parse(entries []*pb.StringStringEntryProto) (Ref, error) {
 	r := Ref{Length: -1}
+	var seen [4]bool
 	for _, e := range entries {
-		switch v := e.GetValue(); e.GetKey() {
+		key, v := e.GetKey(), e.GetValue()
+		i := slices.Index([]string{"location", "offset", "length", "checksum"}, key)
+		if i < 0 {
+			continue
+		}
+		if seen[i] {
+			return r, graph.Invalidf("%s is given twice", key) // readers do not agree on which of them holds
+		}
+		seen[i] = true
+		var err error
+		switch key {
 		case "location":
 			r.Location = v
-		case "offset", "length":
-			n, err := strconv.ParseInt(v, 10, 64)
-			if err != nil || n < 0 {
-				return r, graph.Invalidf("%s %q", e.GetKey(), v)
-			}
-			if e.GetKey() == "offset" {
-				r.Offset = n
-			} else {
-				r.Length = n
-			}
+		case "offset":
+			r.Offset, err = parseSize(key, v)
+		case "length":
+			r.Length, err = parseSize(key, v)
+		case "checksum":
+			r.Checksum = v
+		}
+		if err != nil {
+			return r, err
 		}
 	}
 	return r, checkLocation(r.Location)
 }
 
+// parseSize reads a number of bytes: digits and nothing else.
+func parseSize(key, v string) (int64, error) {
+	n, err := strconv.ParseInt(v, 10, 64)
+	if err != nil || v[0] < '0' || v[0] > '9' {
+		return 0, graph.Invalidf("%s %q", key, v)
+	}
+	return n, nil
+}
+
+// checkLocation accepts names inside of a folder, by the same rules on all systems, so that a model that loads on one of them
+// does on the others.
 func checkLocation(loc string) error {
-	if loc == "" || path.Clean(loc) == "." || !filepath.IsLocal(filepath.FromSlash(loc)) {
-		return graph.Invalidf("location %q is not inside the model's folder", loc)
+	clean := path.Clean(loc)
+	drive := len(loc) > 1 && loc[1] == ':'
+	if loc == "" || clean == "." || drive || strings.ContainsAny(loc, "\\\x00") || slices.Contains(strings.Split(loc, "/"), "..") ||
+		!filepath.IsLocal(filepath.FromSlash(clean)) || path.IsAbs(loc) {
+		return graph.Invalidf("external data location %q is not inside the model's folder", loc)
 	}
 	return nil
 }
@@ -71,6 +101,15 @@ func Slice(f Files, r Ref, size int) ([]byte, error) {
 	return b[r.Offset:][:size:size], nil
 }
 
+// Verify compares the checksum, if there is one, with the contents of the file. Loading leaves that out: it would read all of
+// a file of which only some pages may be needed.
+func (r Ref) Verify(file []byte) error {
+	if sum := sha1.Sum(file); r.Checksum != "" && !strings.EqualFold(r.Checksum, hex.EncodeToString(sum[:])) {
+		return graph.Invalidf("%q has checksum %x, not %q", r.Location, sum, r.Checksum)
+	}
+	return nil
+}
+
 // Dir are the files in a folder. Links that lead out of it are refused.
 func Dir(dir string) Files {
 	return &folder{open: func(loc string) (fs.File, error) { return openIn(dir, loc) }}
@@ -86,9 +125,17 @@ func openIn(dir, loc string) (fs.File, error) {
 	return root.OpenFile(filepath.FromSlash(loc), os.O_RDONLY|nonBlocking, 0)
 }
 
-// FS are the files of fsys in a folder of it.
+// FS are the files of fsys in a folder of it. Whether links can lead out of it is up to fsys: those of os.DirFS do,
+// those of [os.Root.FS] do not.
 func FS(fsys fs.FS, dir string) Files {
-	return &folder{open: func(loc string) (fs.File, error) { return fsys.Open(path.Join(dir, loc)) }}
+	return &folder{open: func(loc string) (fs.File, error) {
+		name := path.Join(dir, loc)
+		// Opening a named pipe could wait for ever.
+		if info, err := fs.Stat(fsys, name); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%q is not a regular file", info.Name())
+		}
+		return fsys.Open(name)
+	}}
 }
 
 // folder keeps what was read, because many tensors share a file.
@@ -98,6 +145,9 @@ type folder struct {
 }
 
 func (d *folder) Contents(loc string) ([]byte, error) {
+	if err := checkLocation(loc); err != nil {
+		return nil, err
+	}
 	loc = path.Clean(loc)
 	if b, ok := d.seen[loc]; ok {
 		return b, nil

@@ -3,18 +3,20 @@ package extdata
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 )
 
-// Writer writes files into one folder, all aside first: none is replaced before all are complete and on disk.
+// Writer writes files into one folder, all aside first: none is replaced before all are complete and on disk. What was there
+// is replaced, not written to: files that are mapped, or that a link leads to, stay as they are.
 type Writer struct {
 	root  *os.Root
 	files map[string]*aside // by clean location
 }
 
+// aside is a file that is not in its place yet.
 type aside struct {
 	f    *os.File
 	name string
@@ -45,7 +47,7 @@ func (w *Writer) WriteAt(loc string, b []byte, offset int64) error {
 				return err
 			}
 		}
-		name := filepath.FromSlash(fmt.Sprintf("%s.%s.tmp", loc, rand.Text()[:12]))
+		name := asideOf(loc)
 		f, err := w.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 		if err != nil {
 			return err
@@ -57,7 +59,13 @@ func (w *Writer) WriteAt(loc string, b []byte, offset int64) error {
 	return err
 }
 
+// asideOf is a new name in the folder of a file, from where it can be renamed in one step.
+func asideOf(loc string) string {
+	return filepath.FromSlash(path.Join(path.Dir(loc), "."+rand.Text()+".tmp"))
+}
+
 // Commit puts all files in place, the one called last at the end, so that it never refers to what is not there yet.
+// When it fails, the files that were there are there again.
 func (w *Writer) Commit(last string) error {
 	for _, a := range w.files {
 		if err := errors.Join(a.f.Sync(), a.f.Close()); err != nil {
@@ -65,29 +73,89 @@ func (w *Writer) Commit(last string) error {
 		}
 	}
 	last = path.Clean(last)
-	folders := map[string]bool{}
-	place := func(loc string) error {
-		err := w.root.Rename(w.files[loc].name, filepath.FromSlash(loc))
-		if err == nil {
-			delete(w.files, loc)
-			folders[path.Dir(loc)] = true
-		}
-		return err
+	if w.files[last] == nil {
+		return &fs.PathError{Op: "commit", Path: last, Err: fs.ErrNotExist}
 	}
+	c := &commit{root: w.root}
+	err := w.place(c, last)
+	if err != nil && w.files[last] != nil {
+		c.undo()
+	}
+	return errors.Join(err, c.close())
+}
+
+func (w *Writer) place(c *commit, last string) error {
+	folders := map[string]bool{}
 	for loc := range w.files {
 		if loc != last {
-			if err := place(loc); err != nil {
+			if err := c.replace(loc, w.files[loc].name); err != nil {
 				return err
 			}
+			folders[path.Dir(loc)] = true
+			delete(w.files, loc)
 		}
 	}
 	if err := w.sync(folders); err != nil {
 		return err
 	}
-	if err := place(last); err != nil {
+	// Nothing follows that could ask for the old file, which must be whole under its one name when the process dies here.
+	if err := w.root.Rename(w.files[last].name, filepath.FromSlash(last)); err != nil {
 		return err
 	}
+	delete(w.files, last)
 	return w.sync(map[string]bool{path.Dir(last): true})
+}
+
+// commit remembers what it replaced.
+type commit struct {
+	root *os.Root
+	done []replaced
+}
+
+type replaced struct {
+	name, old string // old is another name of what was there, "" when nothing was
+	lost      bool   // what was there could not be kept, as on file systems without hard links
+}
+
+func (c *commit) replace(loc, with string) error {
+	r := replaced{name: filepath.FromSlash(loc), old: asideOf(loc)}
+	switch err := c.root.Link(r.name, r.old); {
+	case errors.Is(err, fs.ErrNotExist):
+		r.old = ""
+	case err != nil:
+		r.old, r.lost = "", true
+	}
+	if err := c.root.Rename(with, r.name); err != nil {
+		if r.old != "" {
+			return errors.Join(err, c.root.Remove(r.old))
+		}
+		return err
+	}
+	c.done = append(c.done, r)
+	return nil
+}
+
+// undo puts back what was replaced.
+func (c *commit) undo() {
+	for _, r := range c.done {
+		switch {
+		case r.old != "":
+			_ = c.root.Rename(r.old, r.name)
+		case !r.lost:
+			_ = c.root.Remove(r.name)
+		}
+	}
+	c.done = nil
+}
+
+// close lets go of what was replaced.
+func (c *commit) close() (err error) {
+	for _, r := range c.done {
+		if r.old != "" {
+			err = errors.Join(err, c.root.Remove(r.old))
+		}
+	}
+	return err
 }
 
 // sync makes renames last through a crash, on systems that can.

@@ -1,7 +1,9 @@
 package wire
 
 import (
-	"unsafe"
+	"reflect"
+	"strconv"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/onnx/internal/pb"
 )
@@ -9,115 +11,118 @@ import (
 // Kind is a type of message.
 type Kind uint8
 
-// The messages that hold messages, or lists of integers.
+// The messages that files consist of, and those that the scan counts. Those inside of them follow, by no name.
 const (
 	none Kind = iota
 	Model
-	Graph
-	Function
-	Node
-	Attribute
 	Tensor
-	SparseTensor
-	Type
 	Sequence
 	Map
 	Optional
-	training
-	valueInfo
-	annotation
-	typeOfTensor
-	typeOfElem
-	typeOfMap
-	shape
-	dimension
-	segment
-	entry
-	opset
-	device
-	nodeDevice
-	sharding
-	shardedDim
-	simpleSharding
-	intList
-	kinds
+	node
+	named
 )
 
-// Bytes that decoding allocates for a number and for the header of a string or slice, with the copies of lists that grow.
-const (
-	perNumber = 16
-	perBytes  = 56
-)
+var types = [named]reflect.Type{
+	Model:    reflect.TypeFor[pb.ModelProto](),
+	Tensor:   reflect.TypeFor[pb.TensorProto](),
+	Sequence: reflect.TypeFor[pb.SequenceProto](),
+	Map:      reflect.TypeFor[pb.MapProto](),
+	Optional: reflect.TypeFor[pb.OptionalProto](),
+	node:     reflect.TypeFor[pb.NodeProto](),
+}
 
 // field tells how a length-delimited field is decoded: as a message, or as bytes that grow in memory.
 type field struct {
-	kind Kind
-	grow int64
+	kind     Kind
+	grow     int64
+	name     string
+	repeated bool
 }
 
-type messageInfo struct {
+type message struct {
+	typ    reflect.Type
 	size   int64 // in memory, with the pointer to it
 	fields []field
 }
 
-func (m *messageInfo) field(num uint64) field {
+func (m *message) field(num uint64) field {
 	if num < uint64(len(m.fields)) {
 		return m.fields[num]
 	}
-	return field{grow: 1} // strings, and what is not known
+	return field{grow: 1} // kept as it is
 }
 
+// schema holds a message for each kind.
 var schema = newSchema()
 
-func define[T any](s *[kinds]messageInfo, k Kind, fields map[int]field) {
-	var z T
-	m := &s[k]
-	m.size = int64(unsafe.Sizeof(z)) + 32
-	for n, f := range fields {
-		for len(m.fields) <= n {
-			m.fields = append(m.fields, field{grow: 1})
-		}
-		m.fields[n] = f
+// newSchema reads the generated structs, so that the schema is always theirs.
+func newSchema() []message {
+	s := make([]message, named)
+	kinds := map[reflect.Type]Kind{}
+	for k, t := range types {
+		s[k].typ = t
+		kinds[t] = Kind(k)
 	}
+	kindOf := func(t reflect.Type) Kind {
+		if t.Kind() != reflect.Pointer || t.Elem().Kind() != reflect.Struct {
+			return none
+		}
+		if _, ok := kinds[t.Elem()]; !ok {
+			kinds[t.Elem()] = Kind(len(s))
+			s = append(s, message{typ: t.Elem()})
+		}
+		return kinds[t.Elem()]
+	}
+	for k := 1; k < len(s); k++ { // s grows meanwhile
+		s[k].size = int64(s[k].typ.Size()) + perMessage
+		for _, f := range protoFields(s[k].typ) {
+			num, name := tagOf(f)
+			for len(s[k].fields) <= num {
+				s[k].fields = append(s[k].fields, field{grow: 1})
+			}
+			t, info := f.Type, field{grow: 1, name: name}
+			if t.Kind() == reflect.Slice && t.Elem().Kind() != reflect.Uint8 {
+				t, info.repeated = t.Elem(), true
+			}
+			switch t.Kind() {
+			case reflect.Int32, reflect.Int64, reflect.Uint64:
+				info.grow = int64(t.Size()) // packed: one byte becomes a number
+			}
+			if f.Type == reflect.TypeFor[*pb.Raw]() {
+				info.grow = 0 // stays where it is
+			}
+			info.kind = kindOf(t)
+			s[k].fields[num] = info
+		}
+	}
+	return s
 }
 
-func is(k Kind) field { return field{kind: k} }
+// protoFields are the fields of a message, also those inside of a oneof.
+func protoFields(t reflect.Type) (out []reflect.StructField) {
+	for f := range t.Fields() {
+		if f.Tag.Get("protobuf") != "" {
+			out = append(out, f)
+		}
+	}
+	if o, ok := reflect.New(t).Interface().(interface{ XXX_OneofWrappers() []any }); ok {
+		for _, w := range o.XXX_OneofWrappers() {
+			out = append(out, reflect.TypeOf(w).Elem().Field(0))
+		}
+	}
+	return out
+}
 
-func newSchema() *[kinds]messageInfo {
-	s := &[kinds]messageInfo{}
-	ints := field{grow: 8}   // packed integers: a byte becomes an int64
-	floats := field{grow: 1} // packed numbers of fixed size
-	define[pb.ModelProto](s, Model, map[int]field{7: is(Graph), 8: is(opset), 14: is(entry), 20: is(training), 25: is(Function), 26: is(device)})
-	define[pb.GraphProto](s, Graph, map[int]field{1: is(Node), 5: is(Tensor), 11: is(valueInfo), 12: is(valueInfo), 13: is(valueInfo),
-		14: is(annotation), 15: is(SparseTensor), 16: is(entry)})
-	define[pb.FunctionProto](s, Function, map[int]field{7: is(Node), 9: is(opset), 11: is(Attribute), 12: is(valueInfo), 14: is(entry)})
-	define[pb.NodeProto](s, Node, map[int]field{5: is(Attribute), 9: is(entry), 10: is(nodeDevice)})
-	define[pb.AttributeProto](s, Attribute, map[int]field{5: is(Tensor), 6: is(Graph), 7: floats, 8: ints, 10: is(Tensor), 11: is(Graph),
-		14: is(Type), 15: is(Type), 22: is(SparseTensor), 23: is(SparseTensor)})
-	// raw_data, field 9, stays where it is.
-	define[pb.TensorProto](s, Tensor, map[int]field{1: ints, 3: is(segment), 4: floats, 5: ints, 7: ints, 9: {grow: 0, kind: none}, 10: floats, 11: ints,
-		13: is(entry), 16: is(entry)})
-	define[pb.SparseTensorProto](s, SparseTensor, map[int]field{1: is(Tensor), 2: is(Tensor), 3: ints})
-	define[pb.TypeProto](s, Type, map[int]field{1: is(typeOfTensor), 4: is(typeOfElem), 5: is(typeOfMap), 7: is(entry), 8: is(typeOfTensor), 9: is(typeOfElem)})
-	define[pb.TypeProto_Tensor](s, typeOfTensor, map[int]field{2: is(shape)})
-	define[pb.TypeProto_Sequence](s, typeOfElem, map[int]field{1: is(Type)})
-	define[pb.TypeProto_Map](s, typeOfMap, map[int]field{2: is(Type)})
-	define[pb.TensorShapeProto](s, shape, map[int]field{1: is(dimension)})
-	define[pb.TensorShapeProto_Dimension](s, dimension, nil)
-	define[pb.TensorProto_Segment](s, segment, nil)
-	define[pb.StringStringEntryProto](s, entry, nil)
-	define[pb.OperatorSetIdProto](s, opset, nil)
-	define[pb.ValueInfoProto](s, valueInfo, map[int]field{2: is(Type), 4: is(entry)})
-	define[pb.TensorAnnotation](s, annotation, map[int]field{2: is(entry)})
-	define[pb.TrainingInfoProto](s, training, map[int]field{1: is(Graph), 2: is(Graph), 3: is(entry), 4: is(entry)})
-	define[pb.DeviceConfigurationProto](s, device, nil)
-	define[pb.NodeDeviceConfigurationProto](s, nodeDevice, map[int]field{2: is(sharding)})
-	define[pb.ShardingSpecProto](s, sharding, map[int]field{2: ints, 3: is(intList), 4: is(shardedDim)})
-	define[pb.ShardedDimProto](s, shardedDim, map[int]field{2: is(simpleSharding)})
-	define[pb.SimpleShardedDimProto](s, simpleSharding, nil)
-	define[pb.IntIntListEntryProto](s, intList, map[int]field{2: ints})
-	define[pb.SequenceProto](s, Sequence, map[int]field{3: is(Tensor), 4: is(SparseTensor), 5: is(Sequence), 6: is(Map), 7: is(Optional)})
-	define[pb.MapProto](s, Map, map[int]field{3: ints, 5: is(Sequence)})
-	define[pb.OptionalProto](s, Optional, map[int]field{3: is(Tensor), 4: is(SparseTensor), 5: is(Sequence), 6: is(Map), 7: is(Optional)})
-	return s
+// tagOf reads a tag like "bytes,7,opt,name=graph".
+func tagOf(f reflect.StructField) (num int, name string) {
+	for i, part := range strings.Split(f.Tag.Get("protobuf"), ",") {
+		if i == 1 {
+			num, _ = strconv.Atoi(part)
+		}
+		if s, ok := strings.CutPrefix(part, "name="); ok {
+			name = s
+		}
+	}
+	return num, name
 }

@@ -1,12 +1,11 @@
 package kernel
 
-// ArgMax is the position of the largest of n elements, stride apart from at on: of several equal ones the first, or the last.
-// NaN is larger than all numbers. n is at least 1.
-func ArgMax[T Arith](x []T, at, n, stride int, last bool) int {
-	best, k := x[at], 0
-	for i := 1; i < n; i++ {
-		at += stride
-		if v := x[at]; v > best || v != v && best == best || last && (v == best || v != v) {
+// ArgMax is the position of the largest element of a row: of several equal ones the first, or the last. NaN is larger than all numbers.
+// The row is not empty.
+func ArgMax[T Arith](x []T, last bool) int {
+	best, k := x[0], 0
+	for i, v := range x {
+		if v > best || v != v && best == best || last && (v == best || v != v) {
 			best, k = v, i
 		}
 	}
@@ -14,34 +13,82 @@ func ArgMax[T Arith](x []T, at, n, stride int, last bool) int {
 }
 
 // ArgMin is ArgMax with the smallest element; NaN is smaller than all numbers.
-func ArgMin[T Arith](x []T, at, n, stride int, last bool) int {
-	best, k := x[at], 0
-	for i := 1; i < n; i++ {
-		at += stride
-		if v := x[at]; v < best || v != v && best == best || last && (v == best || v != v) {
+func ArgMin[T Arith](x []T, last bool) int {
+	best, k := x[0], 0
+	for i, v := range x {
+		if v < best || v != v && best == best || last && (v == best || v != v) {
 			best, k = v, i
 		}
 	}
 	return k
 }
 
-// CumSum writes the running sums of n elements, stride apart from at on; exclusive ones leave the element itself out, and
-// reverse ones run from the end.
-func CumSum[T Arith](y, x []T, at, n, stride int, exclusive, reverse bool) {
-	if reverse {
-		at += (n - 1) * stride
-		stride = -stride
+// ArgMaxCols is ArgMax for len(y) columns side by side: element i of column j is x[i·stride+j], for n rows. best is scratch of the length of y.
+func ArgMaxCols[T Arith](y []int64, best, x []T, n, stride int, last bool) {
+	clear(y)
+	copy(best, x)
+	for i := 1; i < n; i++ {
+		for j, v := range x[i*stride:][:len(y)] {
+			if b := best[j]; v > b || v != v && b == b || last && (v == b || v != v) {
+				best[j], y[j] = v, int64(i)
+			}
+		}
 	}
+}
+
+// ArgMinCols is ArgMaxCols with the smallest elements.
+func ArgMinCols[T Arith](y []int64, best, x []T, n, stride int, last bool) {
+	clear(y)
+	copy(best, x)
+	for i := 1; i < n; i++ {
+		for j, v := range x[i*stride:][:len(y)] {
+			if b := best[j]; v < b || v != v && b == b || last && (v == b || v != v) {
+				best[j], y[j] = v, int64(i)
+			}
+		}
+	}
+}
+
+// CumSum writes the running sums of a row; exclusive ones leave the element itself out, and reverse ones run from the end.
+func CumSum[T Arith](y, x []T, exclusive, reverse bool) {
 	var sum T
-	for range n {
-		v := x[at]
+	for i := range x {
+		if reverse {
+			i = len(x) - 1 - i
+		}
+		v := x[i]
 		if exclusive {
-			y[at] = sum
+			y[i] = sum
 			sum += v
 		} else {
 			sum += v
-			y[at] = sum
+			y[i] = sum
 		}
-		at += stride
+	}
+}
+
+// CumSumCols is CumSum for w columns side by side: element i of column j is x[i·stride+j], for n rows.
+func CumSumCols[T Arith](y, x []T, n, stride, w int, exclusive, reverse bool) {
+	at, step := 0, stride
+	if reverse {
+		at, step = (n-1)*stride, -stride
+	}
+	for i := range n {
+		d, from := y[at:at+w], x[at:at+w]
+		switch {
+		case i == 0 && exclusive:
+			clear(d)
+		case i == 0:
+			copy(d, from)
+		default:
+			if exclusive {
+				from = x[at-step : at-step+w]
+			}
+			prev := y[at-step : at-step+w]
+			for j, v := range from {
+				d[j] = prev[j] + v
+			}
+		}
+		at += step
 	}
 }
