@@ -192,6 +192,12 @@ func (r *run) results(out []*tensor.Tensor) error {
 			out[i] = t.Clone()
 			continue
 		}
+		for _, o := range out[:i] {
+			if o == t || inside(t.Bytes(), o.Bytes()) || inside(o.Bytes(), t.Bytes()) { // each output is the caller's to write
+				t = t.Clone()
+				break
+			}
+		}
 		out[i] = t
 	}
 	return nil
