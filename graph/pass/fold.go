@@ -22,7 +22,7 @@ func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) {
 func fold(reg *graph.Registry, g *graph.Graph, ev *evaluator) (bool, error) {
 	changed := false
 	isOut := outputs(g)
-	kept := g.Nodes[:0]
+	kept := make([]*graph.Node, 0, len(g.Nodes)) // one node may become several
 	for _, n := range g.Nodes {
 		if err := graph.InferNode(reg, n); err != nil {
 			return changed, err
@@ -42,46 +42,34 @@ func fold(reg *graph.Registry, g *graph.Graph, ev *evaluator) (bool, error) {
 		if vals == nil {
 			vals = ev.node(reg, n)
 		}
-		if vals == nil {
+		if reg.Lookup("", "Constant", 0) == nil || containerOutput(n, vals, isOut) {
+			vals = nil
+		}
+		if vals == nil || n.Op.Name == "Constant" && isOut[n.Out[0]] {
 			kept = append(kept, n)
 			continue
 		}
 		changed = true
-		rest := false
 		for i, v := range n.Out {
-			if v == nil {
-				continue
+			switch {
+			case v == nil:
+			case isOut[v]: // an output must be computed by a node
+				kept = append(kept, constantNode(reg, n, v, vals[i]))
+			default:
+				v.Const, v.Type, v.Def = vals[i], graph.TypeOf(vals[i]), nil
+				g.Consts = append(g.Consts, v)
 			}
-			if isOut[v] { // an output must be computed by something
-				rest = true
-				continue
-			}
-			v.Const, v.Type, v.Def = vals[i], graph.TypeOf(vals[i]), nil
-			g.Consts = append(g.Consts, v)
-		}
-		if rest {
-			keepOutputs(reg, g, n, vals, isOut)
-			kept = append(kept, n)
 		}
 	}
 	g.Nodes = kept
 	return changed, nil
 }
 
-// keepOutputs turns n into the one node that computes its outputs of the graph from constants.
-func keepOutputs(reg *graph.Registry, g *graph.Graph, n *graph.Node, vals []*tensor.Tensor, isOut map[*graph.Value]bool) {
-	constant := reg.Lookup("", "Constant", 0)
-	var first *graph.Value
-	at := 0
-	for i, v := range n.Out {
-		if v != nil && isOut[v] && first == nil {
-			first, at = v, i
-		}
-	}
-	if constant == nil || len(n.Out) != 1 || first == nil || vals[at].DType().IsContainer() {
-		return
-	}
-	n.Op, n.In, n.Attrs, n.Origin, n.Overload = constant, nil, []graph.Attr{graph.TensorAttr("value", vals[at])}, nil, ""
+// constantNode computes v from nothing, in place of n.
+func constantNode(reg *graph.Registry, n *graph.Node, v *graph.Value, t *tensor.Tensor) *graph.Node {
+	c := &graph.Node{Name: n.Name, Op: reg.Lookup("", "Constant", 0), Attrs: []graph.Attr{graph.TensorAttr("value", t)}, Out: []*graph.Value{v}}
+	v.Def, v.Type = c, graph.TypeOf(t)
+	return c
 }
 
 // known are the outputs of n when inference already found their elements.
@@ -134,4 +122,14 @@ func IntsTensor(t graph.Type, ints []graph.Dim) *tensor.Tensor {
 		return nil
 	}
 	return res
+}
+
+// containerOutput reports whether an output of the graph among the values is a sequence, optional or map, which Constant cannot hold.
+func containerOutput(n *graph.Node, vals []*tensor.Tensor, isOut map[*graph.Value]bool) bool {
+	for i, v := range n.Out {
+		if v != nil && vals != nil && isOut[v] && vals[i].DType().IsContainer() {
+			return true
+		}
+	}
+	return false
 }

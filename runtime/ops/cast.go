@@ -235,8 +235,9 @@ func (a *castArgs) writeInts(v []int64, from int, unsigned bool) {
 	case tensor.Int64, tensor.Uint64:
 		kernel.IntsTo(tensor.Data[uint64](a.y)[from:from+n], v)
 	case tensor.Bool:
+		y := tensor.Data[bool](a.y)[from:]
 		for i, x := range v {
-			tensor.Data[bool](a.y)[from+i] = x != 0
+			y[i] = x != 0
 		}
 	case tensor.Int4, tensor.Uint4, tensor.Int2, tensor.Uint2:
 		for i, x := range v {
@@ -257,8 +258,9 @@ func (a *castArgs) writeFloats(v []float64, from int) {
 	n := len(v)
 	switch a.y.DType() {
 	case tensor.Float32:
+		y := tensor.Data[float32](a.y)[from:]
 		for i, x := range v {
-			tensor.Data[float32](a.y)[from+i] = float32(x)
+			y[i] = float32(x)
 		}
 	case tensor.Float64:
 		copy(tensor.Data[float64](a.y)[from:from+n], v)
@@ -275,8 +277,9 @@ func (a *castArgs) writeFloats(v []float64, from int) {
 	case tensor.Uint64:
 		kernel.FloatsToInts(tensor.Data[uint64](a.y)[from:from+n], v)
 	case tensor.Bool:
+		y := tensor.Data[bool](a.y)[from:]
 		for i, x := range v {
-			tensor.Data[bool](a.y)[from+i] = x != 0
+			y[i] = x != 0
 		}
 	default:
 		for i, x := range v {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // castStrings reads or writes decimal numbers.
@@ -59,7 +60,7 @@ func parseElems(c *graph.Ctx, x []string, y *tensor.Tensor) error {
 	return nil
 }
 
-// formatElem writes a number with the fewest digits that tell it from its neighbours in its type.
+// formatElem writes a number; one of float16 and wider types with the fewest digits that tell it from its neighbours in its type.
 func formatElem(x *tensor.Tensor, i int) string {
 	switch d := x.DType(); {
 	case d == tensor.Uint64:
@@ -83,13 +84,30 @@ func formatElem(x *tensor.Tensor, i int) string {
 	case math.IsInf(v, -1):
 		return "-INF"
 	}
-	bits := 32
-	if x.DType() == tensor.Float64 {
-		bits = 64
+	style := byte('g')
+	if a := math.Abs(v); a >= 1e-4 && a < 1e16 || v == 0 {
+		style = 'f'
 	}
-	s := strconv.FormatFloat(v, 'g', -1, bits)
-	if a := max(v, -v); a >= 1e-4 && a < 1e16 || v == 0 {
-		s = strconv.FormatFloat(v, 'f', -1, bits)
+	switch d := x.DType(); {
+	case d == tensor.Float32:
+		return strconv.FormatFloat(v, style, -1, 32)
+	case d.IsHalf():
+		v = shortHalf(v, tensor.Data[uint16](x)[i], d == tensor.BFloat16)
 	}
-	return s
+	return strconv.FormatFloat(v, style, -1, 64)
+}
+
+// shortHalf is the number with the fewest digits that rounds to half, the bits of v in float16, or in bfloat16 when b is set.
+func shortHalf(v float64, half uint16, b bool) float64 {
+	for digits := 0; digits < 9; digits++ {
+		short, err := strconv.ParseFloat(strconv.FormatFloat(v, 'e', digits, 64), 64)
+		if err != nil {
+			break
+		}
+		var h [1]uint16
+		if kernel.Narrow(h[:], []float32{kernel.ToOdd(short)}, b); h[0] == half {
+			return short
+		}
+	}
+	return v
 }

@@ -103,6 +103,8 @@ func TestCastStrings(t *testing.T) {
 		{Name: "to bool", In: []*tensor.Tensor{text("0", "1")}, Attrs: to(tensor.Bool), Want: []*tensor.Tensor{vec(false, true)}},
 		{Name: "words", In: []*tensor.Tensor{text("Hello World!")}, Attrs: to(tensor.Float32), Err: graph.ErrInvalid, Text: `"Hello World!"`},
 		{Name: "from f32", In: []*tensor.Tensor{vec[float32](0.1, -314.15926, 1e-7, 1e20, float32(inf), float32(-inf), float32(nan), 1)}, Attrs: to(tensor.String), Want: []*tensor.Tensor{text("0.1", "-314.15927", "1e-07", "1e+20", "INF", "-INF", "NaN", "1")}},
+		{Name: "from f16", In: []*tensor.Tensor{as(t, tensor.Float16, []float32{.1, 65504, -6e-8, 1. / 3}, 4)}, Attrs: to(tensor.String), Want: []*tensor.Tensor{text("0.1", "65500", "-6e-08", "0.3333")}}, // as numpy, but for its ".0"
+		{Name: "from f8", In: []*tensor.Tensor{bits(tensor.Float8E4M3FN, 3, 0x7e, 0x01, 0xc1)}, Attrs: to(tensor.String), Want: []*tensor.Tensor{text("448", "0.001953125", "-2.25")}},
 		{Name: "from u64", In: []*tensor.Tensor{vec[uint64](math.MaxUint64)}, Attrs: to(tensor.String), Want: []*tensor.Tensor{text("18446744073709551615")}},
 		{Name: "from i4", In: []*tensor.Tensor{bits(tensor.Int4, 2, 0x78)}, Attrs: to(tensor.String), Want: []*tensor.Tensor{text("-8", "7")}},
 	})

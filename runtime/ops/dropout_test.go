@@ -31,22 +31,6 @@ func TestDropout(t *testing.T) {
 	})
 }
 
-// TestDropoutOldGraph holds that the graph into which an older version expands is sound: each output is that of one node.
-func TestDropoutOldGraph(t *testing.T) {
-	b := graph.NewBuilder(Registry(), nil)
-	x := b.Input("x", graph.TensorType(tensor.Float32, graph.Size(2)))
-	n := &graph.Node{Op: Registry().Lookup("", "Dropout", 7), In: []*graph.Value{x}, Out: []*graph.Value{{Name: "y"}, {Name: "mask"}}}
-	for _, v := range n.Op.Expand(b, n) {
-		b.Output(v)
-	}
-	if err := b.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if err := graph.Verify(b.Graph); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestDropoutShare holds that without a seed about the asked share of many elements goes, the same whatever the number of workers.
 func TestDropoutShare(t *testing.T) {
 	x := tensor.Must(tensor.Full(tensor.Float32, 1, 100000))

@@ -69,7 +69,7 @@ func TestElementwiseHostile(t *testing.T) {
 					if x != nil {
 						n.In[i] = &graph.Value{Name: fmt.Sprint("x", i), Type: graph.TypeOf(x)}
 					} else if p := o.Signature().In; !p[0].Variadic && !p[i].Optional {
-						missing = true // verification of the graph finds these
+						missing = true // verification of the graph finds these, and inputs that are too many
 					}
 				}
 				if missing {
