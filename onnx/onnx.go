@@ -134,13 +134,13 @@ func (c *config) load(b []byte, def extdata.Files) (*graph.Graph, error) {
 
 // decodeCost is the memory that decoded messages may take: a fixed part, and a part for each byte of the file.
 // Real models of more than a few kilobytes need up to 13 for each byte.
-const decodeCostFixed, decodeCostPerByte = 48 << 20, 20
+const decodeCostFixed, decodeCostPerByte, decodeCostMost = 48 << 20, 20, 2 << 30
 
 func (c *config) decode(b []byte, kind wire.Kind, m interface{ Unmarshal([]byte) error }) error {
 	if int64(len(b)) > c.limits.MaxModelBytes {
 		return graph.Limitf("%d bytes, more than %d", len(b), c.limits.MaxModelBytes)
 	}
-	l := wire.Limits{Depth: c.limits.MaxDepth, Nodes: c.limits.MaxNodes, Bytes: decodeCostFixed + decodeCostPerByte*int64(len(b))}
+	l := wire.Limits{Depth: c.limits.MaxDepth, Nodes: c.limits.MaxNodes, Bytes: min(decodeCostFixed+decodeCostPerByte*int64(len(b)), decodeCostMost)}
 	if err := wire.Scan(b, kind, l); err != nil {
 		return err
 	}
