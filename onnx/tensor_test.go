@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
+	"runtime"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -103,7 +104,7 @@ func TestRawAliases(t *testing.T) {
 	p.SetRawBytes(le(float32(1)))
 	m := modelOf(&pb.GraphProto{Initializer: []*pb.TensorProto{p}})
 	aliased := 0
-	for pad := range 4 { // one of four paddings puts the elements where a float32 may start
+	for pad := range 4 { // the elements start at each address modulo 4
 		m.ProducerName = ptr("producer"[:pad])
 		b := encoded(t, m)
 		g, err := LoadBytes(b)
@@ -115,8 +116,12 @@ func TestRawAliases(t *testing.T) {
 			aliased++
 		}
 	}
-	if aliased != 1 {
-		t.Errorf("%d of 4 aliased", aliased)
+	want := 1
+	if runtime.GOARCH == "amd64" || runtime.GOARCH == "arm64" { // which load at any address
+		want = 4
+	}
+	if aliased != want {
+		t.Errorf("%d of 4 aliased, want %d", aliased, want)
 	}
 }
 

@@ -5,17 +5,20 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// Folding computes a constant when it is small, or not much larger than what it is computed from: a model must not
-// grow in memory before it runs.
+// Folding computes a constant when it is small, or not much larger than what it is computed from, and all of them together
+// take little more than the model has: it must not grow in memory before it runs.
 const (
 	foldSmall  = 1 << 16
 	foldGrowth = 2
-	foldBudget = 1 << 31
+	foldBudget = 32 << 20 // beside foldGrowth times the model's constants
 )
 
 // Fold computes once and for all what depends on constants alone, and the shapes that inference knows.
 func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	ev := &evaluator{left: foldBudget}
+	for _, v := range g.Consts {
+		ev.left += foldGrowth * v.Const.MemBytes()
+	}
 	return fold(reg, g, ev)
 }
 

@@ -72,11 +72,13 @@ var (
 	sinh  = function22("Sinh", 9, "input", "output", floats(math.Sinh))
 	tan   = function22("Tan", 7, "input", "output", floats(math.Tan))
 
-	hardSwish = function22("HardSwish", 14, "X", "Y", floats(func(x float64) float64 { return x * max(0, min(1, x/6+0.5)) }))
-	mish      = function22("Mish", 18, "X", "Y", floats(func(x float64) float64 { return x * math.Tanh(kernel.Softplus(x)) }))
-	round     = function22("Round", 11, "X", "Y", floats(math.RoundToEven))
-	softplus  = function22("Softplus", 1, "X", "Y", floats(kernel.Softplus))
-	softsign  = function22("Softsign", 1, "input", "output", floats(func(x float64) float64 { return x / (1 + math.Abs(x)) }))
+	hardSwish = function22("HardSwish", 14, "X", "Y", halves(func(c *graph.Ctx) error { // x·max(0, min(1, x/6 + ½)) has no attributes
+		return mapParams(c, kernel.HardSwish[float32], kernel.HardSwish[float64], 1./6, 0.5)
+	}))
+	mish     = function22("Mish", 18, "X", "Y", floats(func(x float64) float64 { return x * math.Tanh(kernel.Softplus(x)) }))
+	round    = function22("Round", 11, "X", "Y", floats(math.RoundToEven))
+	softplus = function22("Softplus", 1, "X", "Y", floats(kernel.Softplus))
+	softsign = function22("Softsign", 1, "input", "output", floats(func(x float64) float64 { return x / (1 + math.Abs(x)) }))
 )
 
 // Gelu is x·Φ(x) with the normal distribution's Φ, or its tanh approximation (https://arxiv.org/abs/1606.08415).
@@ -106,37 +108,43 @@ func runGelu(c *graph.Ctx) error {
 
 // withParams runs a function of one number and up to two attributes.
 func withParams(f func(x, alpha, beta float64) float64, alpha, beta string) func(*graph.Ctx) error {
+	return withLoops(eachParams[float32](f), eachParams[float64](f), alpha, beta)
+}
+
+func eachParams[T float32 | float64](f func(x, a, b float64) float64) func(y, x []T, a, b T) {
+	return func(y, x []T, a, b T) {
+		for i, v := range x {
+			y[i] = T(f(float64(v), float64(a), float64(b)))
+		}
+	}
+}
+
+// withLoops runs a loop with up to two attributes (those without a name are 0).
+func withLoops(narrow func(y, x []float32, a, b float32), wide func(y, x []float64, a, b float64), alpha, beta string) func(*graph.Ctx) error {
 	return halves(func(c *graph.Ctx) error {
-		a, b := float64(0), float64(0)
-		if alpha != "" {
-			a = float64(c.Node.Float(alpha))
-		}
-		if beta != "" {
-			b = float64(c.Node.Float(beta))
-		}
-		switch c.In[0].DType() {
-		case tensor.Float32:
-			graph.Parallel(c, c.In[0].Len(), 1<<13, paramArgs[float32]{tensor.Data[float32](c.Out[0]), tensor.Data[float32](c.In[0]), a, b, f})
-		case tensor.Float64:
-			graph.Parallel(c, c.In[0].Len(), 1<<13, paramArgs[float64]{tensor.Data[float64](c.Out[0]), tensor.Data[float64](c.In[0]), a, b, f})
-		default:
-			return graph.Typef("input is %s", c.In[0])
-		}
-		return nil
+		return mapParams(c, narrow, wide, float64(c.Node.Float(alpha)), float64(c.Node.Float(beta)))
 	})
+}
+
+func mapParams(c *graph.Ctx, narrow func(y, x []float32, a, b float32), wide func(y, x []float64, a, b float64), a, b float64) error {
+	switch c.In[0].DType() {
+	case tensor.Float32:
+		graph.Parallel(c, c.In[0].Len(), 1<<13, paramArgs[float32]{tensor.Data[float32](c.Out[0]), tensor.Data[float32](c.In[0]), float32(a), float32(b), narrow})
+	case tensor.Float64:
+		graph.Parallel(c, c.In[0].Len(), 1<<13, paramArgs[float64]{tensor.Data[float64](c.Out[0]), tensor.Data[float64](c.In[0]), a, b, wide})
+	default:
+		return graph.Typef("input is %s", c.In[0])
+	}
+	return nil
 }
 
 type paramArgs[T float32 | float64] struct {
 	y, x []T
-	a, b float64
-	f    func(x, a, b float64) float64
+	a, b T
+	f    func(y, x []T, a, b T)
 }
 
-func (p *paramArgs[T]) Do(_, lo, hi int) {
-	for i := lo; i < hi; i++ {
-		p.y[i] = T(p.f(float64(p.x[i]), p.a, p.b))
-	}
-}
+func (p *paramArgs[T]) Do(_, lo, hi int) { p.f(p.y[lo:hi], p.x[lo:hi], p.a, p.b) }
 
 // activation is a function with attributes that has the versions 1, 6 and newest.
 func activation(name string, newest int, attrs string, run func(*graph.Ctx) error, oldest string) []*graph.Op {
@@ -159,16 +167,9 @@ var (
 		}
 		return x
 	}, "alpha", ""), "")
-	hardSigmoid = activation("HardSigmoid", 22, "alpha float = 0.2; beta float = 0.5", withParams(func(x, alpha, beta float64) float64 {
-		return max(0, min(1, alpha*x+beta))
-	}, "alpha", "beta"), "")
-	leakyRelu = activation("LeakyRelu", 16, "alpha float = 0.01", withParams(func(x, alpha, _ float64) float64 {
-		if x < 0 {
-			return alpha * x
-		}
-		return x
-	}, "alpha", ""), "")
-	selu = activation("Selu", 22, "alpha float = 1.6732631921768188; gamma float = 1.0507010221481323", withParams(func(x, alpha, gamma float64) float64 {
+	hardSigmoid = activation("HardSigmoid", 22, "alpha float = 0.2; beta float = 0.5", withLoops(kernel.HardSigmoid[float32], kernel.HardSigmoid[float64], "alpha", "beta"), "")
+	leakyRelu   = activation("LeakyRelu", 16, "alpha float = 0.01", withLoops(kernel.LeakyRelu[float32], kernel.LeakyRelu[float64], "alpha", ""), "")
+	selu        = activation("Selu", 22, "alpha float = 1.6732631921768188; gamma float = 1.0507010221481323", withParams(func(x, alpha, gamma float64) float64 {
 		if x <= 0 {
 			return gamma * alpha * math.Expm1(x)
 		}
