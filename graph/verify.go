@@ -44,7 +44,14 @@ func verify(g *Graph, outer map[*Value]bool) error {
 			}
 		}
 		if n.Op.Sig != "" || n.Op.Base != nil {
-			for i, p := range n.Op.Signature().In {
+			sig := n.Op.Signature()
+			if most, ok := arity(sig.In); ok && len(n.In) > most {
+				return n.Wrap(Invalidf("%d inputs, the operator takes %d", len(n.In), most), nil)
+			}
+			if most, ok := arity(sig.Out); ok && len(n.Out) > most {
+				return n.Wrap(Invalidf("%d outputs, the operator gives %d", len(n.Out), most), nil)
+			}
+			for i, p := range sig.In {
 				if !p.Optional && !p.Variadic && !n.Has(i) {
 					return n.Wrap(Invalidf("required input %d (%s) is missing", i, p.Name), nil)
 				}

@@ -89,10 +89,14 @@ func bombs() []bombCase {
 		b.Output(b.Op("Shape", v))
 		b.Output(b.Op("ReduceSum", v))
 	}})
-	for _, collects := range []bool{false, true} {
+	for k := range 4 {
+		collects, exits := k%2 == 1, k > 1
 		name := "Loop of 2^62"
 		if collects {
 			name += " that collects"
+		}
+		if exits {
+			name += " and could stop earlier"
 		}
 		add(bombCase{name: name, slow: true, feed: tensor.Scalar(int64(1 << 62)), build: func(b *graph.Builder) {
 			body := &graph.Graph{Name: "body"}
@@ -100,8 +104,11 @@ func bombs() []bombCase {
 			inner.Input("i", graph.TensorType(tensor.Int64))
 			cond := inner.Input("c", graph.TensorType(tensor.Bool))
 			x := inner.Input("carried", graph.TensorType(tensor.Float32, graph.Size(1000)))
-			inner.Output(inner.Op("Identity", cond))
 			next := inner.Op("Neg", x)
+			if exits {
+				cond = inner.Op("Less", inner.Op("ReduceMax", next, graph.Int("keepdims", 0)), inner.Scalar(tensor.Float32, 1e9))
+			}
+			inner.Output(inner.Op("Identity", cond))
 			inner.Output(next)
 			inner.Output(inner.Op("Abs", next))
 			b.Fail(inner.Err())
@@ -136,6 +143,34 @@ func bombs() []bombCase {
 		call(b, "f0")
 	}})
 	return all
+}
+
+// TestMaxLoopIters holds loops to the limit of their iterations.
+func TestMaxLoopIters(t *testing.T) {
+	for _, c := range []struct {
+		trips int64
+		err   error
+	}{{99, nil}, {100, nil}, {101, graph.ErrLimit}} {
+		b := graph.NewBuilder(ops.Registry(), nil)
+		body := &graph.Graph{Name: "body"}
+		s := b.Sub(body)
+		s.Input("i", graph.TensorType(tensor.Int64))
+		cond := s.Input("c", graph.TensorType(tensor.Bool))
+		x := s.Input("carried", graph.TensorType(tensor.Float32, graph.Size(3)))
+		s.Output(s.Op("Identity", cond))
+		s.Output(s.Op("Neg", x))
+		n := b.Input("n", graph.TensorType(tensor.Int64))
+		b.Output(b.Op("Loop", n, b.Const(tensor.Scalar(true)), b.Const(noise(1, 3)), graph.GraphAttr("body", body)))
+		if b.Err() != nil || s.Err() != nil {
+			t.Fatal(b.Err(), s.Err())
+		}
+		session := compile(t, b.Graph, runtime.WithLimits(runtime.Limits{MaxLoopIters: 100}))
+		for range 2 { // the count starts again with each run
+			if _, err := session.Run(context.Background(), map[string]*tensor.Tensor{"n": tensor.Scalar(c.trips)}); !errors.Is(err, c.err) {
+				t.Errorf("%d iterations, of which 100 are allowed, give %v", c.trips, err)
+			}
+		}
+	}
 }
 
 // nestedIf is an If within an If and so on, where both branches read the condition and the inner ones.
@@ -211,8 +246,12 @@ func TestBombs(t *testing.T) {
 			if n := after.TotalAlloc - before.TotalAlloc; n > 300e6 && !c.slow {
 				t.Errorf("allocates %d MB", n>>20)
 			}
-			if n := int64(after.HeapInuse) - int64(before.HeapInuse); n > 300e6 {
-				t.Errorf("holds %d MB", n>>20)
+			if c.slow { // a loop makes garbage as long as it may, but must leave nothing behind
+				goruntime.GC()
+				goruntime.ReadMemStats(&after)
+				if n := int64(after.HeapAlloc) - int64(before.HeapAlloc); n > 16e6 {
+					t.Errorf("holds %d MB", n>>20)
+				}
 			}
 		})
 	}

@@ -18,6 +18,9 @@ func (r *run) Call(n *graph.Node, g *graph.Graph, in []*tensor.Tensor) ([]*tenso
 			sub = &r.cur.subs[i]
 		}
 	}
+	if r.calls++; r.s.opts.limits.MaxLoopIters > 0 && r.calls > r.s.opts.limits.MaxLoopIters {
+		return nil, graph.Limitf("iteration %d, at most %d are allowed", r.calls, r.s.opts.limits.MaxLoopIters)
+	}
 	if sub == nil {
 		return nil, fmt.Errorf("the graph %q is not an attribute of the node", g.Name)
 	}

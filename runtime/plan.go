@@ -79,6 +79,9 @@ func (pl *plan) infer(p *program, s *step, ev *planEval) (known bool, err error)
 			known = known && args[k] != nil
 		}
 	}
+	if err := takes(s.n.Op, in); err != nil {
+		return false, s.n.Wrap(err, nil)
+	}
 	out, err := graph.InferOutputs(p.reg, s.n, in, func(g *graph.Graph, in []graph.Info) ([]graph.Info, error) {
 		return nil, nil // types in branches and bodies are found when they run
 	})
@@ -116,6 +119,31 @@ func (pl *plan) infer(p *program, s *step, ev *planEval) (known bool, err error)
 		}
 	}
 	return true, nil
+}
+
+// takes fails when an input has an element type that the operator's definition does not allow, which kernels rely on.
+func takes(op *graph.Op, in []graph.Info) error {
+	if op.Sig == "" && op.Base == nil {
+		return nil
+	}
+	sig := op.Signature()
+	for i, x := range in {
+		d := x.Type.DType
+		if d == tensor.Invalid || d.IsContainer() || len(sig.In) == 0 {
+			continue
+		}
+		p := sig.In[min(i, len(sig.In)-1)]
+		ok := true
+		if set, is := sig.Types[p.Type]; is {
+			ok = slices.ContainsFunc(set, func(t graph.TypeSet) bool { return t.Wrap == "" && t.DType == d })
+		} else if want, is := tensor.ParseDType(p.Type); is {
+			ok = want == d
+		}
+		if !ok {
+			return graph.Typef("input %d is %s, which %s does not allow", i, d.Short(), p.Name)
+		}
+	}
+	return nil
 }
 
 // find is the root of a value's memory.

@@ -27,8 +27,8 @@ type grower struct {
 func growGraph(seed uint64) (*graph.Graph, error) {
 	r := &grower{Rand: rand.New(rand.NewPCG(seed, 7)), b: graph.NewBuilder(ops.Registry(), nil)}
 	batch := graph.Sym("batch")
-	size := func() graph.Dim { return graph.Size([]int{1, 2, 3, 4, 6}[r.IntN(5)]) }
-	p, q := size(), size()
+	side := func() graph.Dim { return graph.Size([]int{1, 2, 3, 4, 6}[r.IntN(5)]) }
+	p, q := side(), side()
 	r.vals = append(r.vals, r.b.Input("x", graph.TensorType(tensor.Float32, batch, p, q)))
 	if r.IntN(2) == 0 {
 		r.vals = append(r.vals, r.b.Input("y", graph.TensorType(tensor.Float32, batch, graph.Size(1), q)))
@@ -158,7 +158,7 @@ func (r *grower) node() {
 		}
 	}
 	for _, o := range out {
-		if n, ok := elems(o.Type.Shape); !ok || n <= 4096 { // what has grown too large is left unread
+		if size(o.Type.Shape) <= 1<<16 { // what has grown too large is left unread
 			r.vals = append(r.vals, o)
 		}
 	}
@@ -199,6 +199,19 @@ func elems(shape []graph.Dim) (int, bool) {
 		}
 	}
 	return n, batches == 1
+}
+
+// size is about the number of elements.
+func size(shape []graph.Dim) float64 {
+	n := 1.0
+	for _, d := range shape {
+		k, ok := d.Int()
+		if !ok {
+			k = 10
+		}
+		n *= float64(k)
+	}
+	return n
 }
 
 // axis is one of known extent.

@@ -32,6 +32,7 @@ type run struct {
 	scratch []byte
 	used    int // of scratch
 	cur     *step
+	calls   int64 // of graphs inside the node that runs
 	subs    map[*graph.Graph][]*run
 	stop    func() bool
 }
@@ -219,7 +220,7 @@ func (r *run) step(k int) error {
 	if err := r.ctx.Err(); err != nil {
 		return r.stopError(err)
 	}
-	r.cur, r.used, r.charge = s, 0, 0
+	r.cur, r.used, r.charge, r.calls = s, 0, 0, 0
 	c.Begin(r)
 	for j, v := range s.in {
 		if v >= 0 {
@@ -287,6 +288,9 @@ func (r *run) allocate(s *step, c *graph.Ctx) error {
 		if t != nil {
 			in[i] = graph.Info{Type: graph.TypeOf(t), Const: t}
 		}
+	}
+	if err := takes(s.n.Op, in); err != nil {
+		return err
 	}
 	out, err := graph.InferOutputs(r.p.reg, s.n, in, func(*graph.Graph, []graph.Info) ([]graph.Info, error) { return nil, nil })
 	if err != nil {

@@ -14,14 +14,14 @@ func TestDropout(t *testing.T) {
 	all := tensor.Must(tensor.Of([]bool{true, true, true, true, true, true}, 2, 3))
 	kept := tensor.Must(tensor.Of([]bool{false, true, false, true, true, true}, 2, 3))
 	half, train, seed := tensor.Scalar[float32](.5), tensor.Scalar(true), []graph.Attr{graph.Int("seed", 7)}
-	small := bits(tensor.Float8E4M3FN, 6, 0x38, 0x38, 0x38, 0x38, 0x38, 0x7e) // five ones and 448, the largest number
+	small := castBits(tensor.Float8E4M3FN, 6, 0x38, 0x38, 0x38, 0x38, 0x38, 0x7e) // five ones and 448, the largest number
 	optest.Run(t, Registry(), "Dropout", []optest.Case{
 		{Name: "inference", In: []*tensor.Tensor{x}, Want: []*tensor.Tensor{x, all}},
 		{Name: "ratio 0", In: []*tensor.Tensor{x, tensor.Scalar[float32](0), train}, Want: []*tensor.Tensor{x, all}},
 		{Name: "training", In: []*tensor.Tensor{x, half, train}, Attrs: seed, Want: []*tensor.Tensor{f32([]float32{0, 4, 0, 8, 10, 12}, 2, 3), kept}},
 		{Name: "no mask", In: []*tensor.Tensor{x, nil, train}, Attrs: seed, Want: []*tensor.Tensor{f32([]float32{0, 4, 0, 8, 10, 12}, 2, 3)}},
 		{Name: "f16", In: []*tensor.Tensor{as(t, tensor.Float16, []float32{1, 2, 3, 4, 5, 6}, 6), half, train}, Attrs: seed, Want: []*tensor.Tensor{as(t, tensor.Float16, []float32{0, 4, 0, 8, 10, 12}, 6)}},
-		{Name: "f8", In: []*tensor.Tensor{small, half, train}, Attrs: seed, Want: []*tensor.Tensor{bits(tensor.Float8E4M3FN, 6, 0, 0x40, 0, 0x40, 0x40, 0x7e)}},
+		{Name: "f8", In: []*tensor.Tensor{small, half, train}, Attrs: seed, Want: []*tensor.Tensor{castBits(tensor.Float8E4M3FN, 6, 0, 0x40, 0, 0x40, 0x40, 0x7e)}},
 		{Name: "empty", In: []*tensor.Tensor{f32(nil, 0), half, train}, Want: []*tensor.Tensor{f32(nil, 0), vec[bool]()}},
 		{Name: "ratio", In: []*tensor.Tensor{x, tensor.Scalar[float32](1), train}, Err: graph.ErrInvalid, Text: "ratio 1"},
 		{Name: "two ratios", In: []*tensor.Tensor{x, vec[float32](0, 1), train}, Err: graph.ErrShape},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -139,7 +140,7 @@ func TestLoopBudget(t *testing.T) {
 		b.Output(more)
 		b.Output(b.Op("Concat", x, x, graph.Int("axis", 0)))
 	})
-	forever := scalarOf(math.MaxInt64)
+	forever := scalarOf(maxTrips)
 	h := func(err error) *hostile {
 		return &hostile{Interp: &optest.Interp{Reg: Registry()}, left: 1 << 20, err: err}
 	}
@@ -153,6 +154,9 @@ func TestLoopBudget(t *testing.T) {
 	}
 	if err := h(nil).run("Loop", 1, tensors{forever, nil, f32([]float32{1}, 1)}, grow); !errors.Is(err, graph.ErrLimit) {
 		t.Errorf("a value that grows without end: %v, want a limit", err)
+	}
+	if err := h(nil).run("Loop", 1, tensors{scalarOf(math.MaxInt64), nil}, collect); !errors.Is(err, graph.ErrLimit) || !strings.Contains(err.Error(), "exit") {
+		t.Errorf("a loop that nothing can end: %v, want a limit at once", err)
 	}
 	if err := h(context.Canceled).run("Loop", 1, tensors{forever, nil}, collect); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)

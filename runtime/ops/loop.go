@@ -78,6 +78,29 @@ func inferLoop(c *graph.Infer) error {
 	return nil
 }
 
+// maxTrips is the most iterations of a loop that nothing can end before: a day's work for the emptiest body.
+const maxTrips = 1 << 38
+
+// neverExits reports whether the body's condition is the one it got, or true: exporters give loops that end by their condition
+// the largest number there is as M, so that M alone says nothing.
+func neverExits(c *graph.Ctx, g *graph.Graph) bool {
+	if !c.Has(1) {
+		return true
+	}
+	v := g.Outputs[0]
+	for v.Def != nil && v.Def.Op.Name == "Identity" && v.Def.Op.Domain == "" && v.Def.Has(0) {
+		v = v.Def.In[0]
+	}
+	if v == g.Inputs[1] {
+		return true
+	}
+	t := v.Const
+	if t == nil && v.Def != nil && v.Def.Op.Name == "Constant" && v.Def.Op.Domain == "" {
+		t = v.Def.Tensor("value")
+	}
+	return t != nil && t.Len() == 1 && t.Float(0) != 0
+}
+
 func runLoop(c *graph.Ctx) error {
 	g, n, err := loopBody(c.Node)
 	if err != nil {
@@ -96,6 +119,9 @@ func runLoop(c *graph.Ctx) error {
 			return err
 		}
 		cond = c.In[1]
+	}
+	if more && (limit < 0 || limit > maxTrips) && neverExits(c, g) {
+		return graph.Limitf("a loop of %d iterations without an exit (at most %d are begun)", limit, maxTrips)
 	}
 	rank := numberType(g, 0, tensor.Int64).Rank()
 	condRank := numberType(g, 1, tensor.Bool).Rank()

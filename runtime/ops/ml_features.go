@@ -5,7 +5,6 @@ import (
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
-	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // Scaler is (x − offset)·scale, where offset and scale are one number each or one for each index of the last axis.
@@ -255,67 +254,6 @@ func runFeatureVectorizer(c *graph.Ctx) error {
 			}
 		}
 		at += n
-	}
-	return nil
-}
-
-// LinearRegressor is x·coefficientsᵀ + intercepts, transformed, for each target.
-var linearRegressor = family(&graph.Op{
-	Domain: "ai.onnx.ml", Name: "LinearRegressor", Since: 1,
-	Sig:   "(X:T) -> (Y:f32); T = f32 f64 i32 i64; coefficients floats; intercepts floats; post_transform string = NONE; targets int = 1",
-	Infer: inferLinearRegressor, Run: runLinearRegressor,
-})
-
-func inferLinearRegressor(c *graph.Infer) error {
-	targets := c.Node.Int("targets")
-	if err := linearFits(c, targets); err != nil {
-		return err
-	}
-	return inferTrees(c, 0, tensor.Float32, targets)
-}
-
-// linearFits holds the attributes of a linear model against the features of input 0.
-func linearFits(c *graph.Infer, targets int) error {
-	n, b := len(c.Node.Floats("coefficients")), len(c.Node.Floats("intercepts"))
-	if targets < 1 || n%targets != 0 || b != 0 && b != targets {
-		return graph.Invalidf("%d coefficients and %d intercepts for %d targets", n, b, targets)
-	}
-	if s, ok := c.Shape(0); ok && len(s) > 0 && s[len(s)-1].IsInt() && !s[len(s)-1].Is(n/targets) {
-		return graph.Shapef("%d coefficients of %d targets for %s", n, targets, c.Type(0))
-	}
-	return nil
-}
-
-// linearScores are the scores of a row.
-func linearScores(scores []float64, x *tensor.Tensor, row int, coefficients, intercepts []float32) {
-	features := len(coefficients) / len(scores)
-	for k := range scores {
-		s := 0.0
-		if len(intercepts) > 0 {
-			s = float64(intercepts[k])
-		}
-		for i, w := range coefficients[k*features : (k+1)*features] {
-			s += float64(w) * x.Float(row*features+i)
-		}
-		scores[k] = s
-	}
-}
-
-func runLinearRegressor(c *graph.Ctx) error {
-	post, ok := kernel.FindPostTransform(c.Node.Str("post_transform"))
-	if !ok {
-		return graph.Invalidf("post_transform %q", c.Node.Str("post_transform"))
-	}
-	targets := c.Node.Int("targets")
-	scores, err := graph.Scratch[float64](c, targets)
-	if err != nil {
-		return err
-	}
-	rows, _ := treeSize(c.In[0])
-	for r := range rows {
-		linearScores(scores, c.In[0], r, c.Node.Floats("coefficients"), c.Node.Floats("intercepts"))
-		kernel.Post(post, scores)
-		storeScores(c.Out[0], r*targets, scores)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func runRecurrent[T float32 | float64](c *graph.Ctx, r *recurrent[T]) error {
 			clear(r.y)
 		}
 	}
-	for r.t0 = 0; r.t0 < r.steps; r.t0 += r.count {
+	for r.t0 = 0; r.t0 < r.steps && r.batch > 0; r.t0 += r.count {
 		r.count = min(r.chunk, r.steps-r.t0)
 		if err := r.runChunk(c); err != nil {
 			return err

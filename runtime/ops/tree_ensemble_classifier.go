@@ -102,11 +102,7 @@ func runClassifier[T float32 | float64](c *graph.Ctx) error {
 		r.class = cl
 		c.Memo = r
 	}
-	if r.class.labels = c.Out[0]; c.Out[0] != nil && c.Out[0].DType() == tensor.String {
-		if err := c.Exec().Charge(16 * c.Out[0].Len()); err != nil {
-			return err
-		}
-	}
+	r.class.labels = c.Out[0]
 	defer func() { r.class.labels = nil }()
 	var z *tensor.Tensor
 	if len(c.Out) > 1 {
