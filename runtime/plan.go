@@ -79,7 +79,7 @@ func (pl *plan) infer(p *program, s *step, ev *planEval) (known bool, err error)
 			known = known && args[k] != nil
 		}
 	}
-	if err := takes(s.n.Op, in); err != nil {
+	if err := takes(s.n, in); err != nil {
 		return false, s.n.Wrap(err, nil)
 	}
 	out, err := graph.InferOutputs(p.reg, s.n, in, func(g *graph.Graph, in []graph.Info) ([]graph.Info, error) {
@@ -121,18 +121,24 @@ func (pl *plan) infer(p *program, s *step, ev *planEval) (known bool, err error)
 	return true, nil
 }
 
-// takes fails when an input has an element type that the operator's definition does not allow, which kernels rely on.
-func takes(op *graph.Op, in []graph.Info) error {
-	if op.Sig == "" && op.Base == nil {
+// takes fails when the operator's definition does not allow the element type of an input, or a gap among inputs of one list: kernels rely on it.
+func takes(n *graph.Node, in []graph.Info) error {
+	if n.Op.Sig == "" && n.Op.Base == nil {
 		return nil
 	}
-	sig := op.Signature()
+	sig := n.Op.Signature()
 	for i, x := range in {
+		if len(sig.In) == 0 {
+			return nil
+		}
 		d := x.Type.DType
-		if d == tensor.Invalid || d.IsContainer() || len(sig.In) == 0 {
+		p := sig.In[min(i, len(sig.In)-1)]
+		if p.Variadic && n.In[i] == nil {
+			return graph.Invalidf("input %d, one of %s, is missing", i, p.Name)
+		}
+		if d == tensor.Invalid || d.IsContainer() {
 			continue
 		}
-		p := sig.In[min(i, len(sig.In)-1)]
 		ok := true
 		if set, is := sig.Types[p.Type]; is {
 			ok = slices.ContainsFunc(set, func(t graph.TypeSet) bool { return t.Wrap == "" && t.DType == d })

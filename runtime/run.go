@@ -82,7 +82,10 @@ func (pl *plan) matches(in []*tensor.Tensor) bool {
 		if t.DType() != k.DType || !t.DType().IsContainer() && t.Rank() != len(k.Shape) {
 			return false
 		}
-		if t.DType().IsContainer() {
+		if t.DType().IsContainer() { // what a sequence of one element holds is part of the plan
+			if !k.Equal(graph.TypeOf(t)) {
+				return false
+			}
 			continue
 		}
 		for a, d := range k.Shape {
@@ -289,7 +292,7 @@ func (r *run) allocate(s *step, c *graph.Ctx) error {
 			in[i] = graph.Info{Type: graph.TypeOf(t), Const: t}
 		}
 	}
-	if err := takes(s.n.Op, in); err != nil {
+	if err := takes(s.n, in); err != nil {
 		return err
 	}
 	out, err := graph.InferOutputs(r.p.reg, s.n, in, func(*graph.Graph, []graph.Info) ([]graph.Info, error) { return nil, nil })

@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"errors"
+
 	"github.com/onnxrun/onnxrun/graph"
 )
 
@@ -10,22 +12,22 @@ const maxExpandDepth = 64
 // Expand infers types and replaces every operator without a kernel by its expansion: functions of the standard, functions of the model,
 // and older versions of operators.
 func Expand(reg *graph.Registry, g *graph.Graph) (bool, error) {
-	return expandIf(graph.NewBuilder(reg, g), func(o *graph.Op) bool { return o.Run == nil && o.Expand != nil })
+	return expandIf(graph.NewBuilder(reg, g), false, func(o *graph.Op) bool { return o.Run == nil && o.Expand != nil })
 }
 
 // ExpandIf replaces the operators that want picks by their expansions, if they have one.
 func ExpandIf(want func(*graph.Op) bool) Pass {
 	return Pass{"expand", func(reg *graph.Registry, g *graph.Graph) (bool, error) {
-		return expandIf(graph.NewBuilder(reg, g), func(o *graph.Op) bool { return o.Expand != nil && want(o) })
+		return expandIf(graph.NewBuilder(reg, g), false, func(o *graph.Op) bool { return o.Expand != nil && want(o) })
 	}}
 }
 
-func expandIf(b *graph.Builder, want func(*graph.Op) bool) (bool, error) {
+func expandIf(b *graph.Builder, inner bool, want func(*graph.Op) bool) (bool, error) {
 	g := b.Graph
 	b.Reserve()
 	old := g.Nodes
 	g.Nodes = make([]*graph.Node, 0, len(old))
-	e := &expander{b: b, want: want}
+	e := &expander{b: b, inner: inner, want: want}
 	for _, n := range old {
 		if err := e.node(n, 0); err != nil {
 			return e.changed, err
@@ -36,6 +38,7 @@ func expandIf(b *graph.Builder, want func(*graph.Op) bool) (bool, error) {
 
 type expander struct {
 	b       *graph.Builder
+	inner   bool // a graph inside a node, which may never run
 	want    func(*graph.Op) bool
 	changed bool
 }
@@ -43,14 +46,14 @@ type expander struct {
 func (e *expander) node(n *graph.Node, depth int) error {
 	g := e.b.Graph
 	if !e.want(n.Op) {
-		if err := graph.InferNode(e.b.Registry(), n); err != nil {
+		if err := graph.InferNode(e.b.Registry(), n); err != nil && !(e.inner && errors.Is(err, graph.ErrShape)) {
 			return err
 		}
 		var err error
 		n.Subgraphs(func(s *graph.Graph) {
 			if err == nil {
 				var changed bool
-				changed, err = expandIf(e.b.Sub(s), e.want)
+				changed, err = expandIf(e.b.Sub(s), true, e.want)
 				e.changed = e.changed || changed
 			}
 		})

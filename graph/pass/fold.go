@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"errors"
+
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
@@ -19,22 +21,23 @@ func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	for _, v := range g.Consts {
 		ev.left += foldGrowth * v.Const.MemBytes()
 	}
-	return fold(reg, g, ev)
+	return fold(reg, g, false, ev)
 }
 
-func fold(reg *graph.Registry, g *graph.Graph, ev *evaluator) (bool, error) {
+// fold works on g; inner says that g is a graph inside a node, which may never run: sizes that cannot work are no error then.
+func fold(reg *graph.Registry, g *graph.Graph, inner bool, ev *evaluator) (bool, error) {
 	changed := false
 	isOut := outputs(g)
 	kept := make([]*graph.Node, 0, len(g.Nodes)) // one node may become several
 	for _, n := range g.Nodes {
-		if err := graph.InferNode(reg, n); err != nil {
+		if err := graph.InferNode(reg, n); err != nil && !(inner && errors.Is(err, graph.ErrShape)) {
 			return changed, err
 		}
 		var err error
 		n.Subgraphs(func(s *graph.Graph) {
 			if err == nil {
 				var c bool
-				c, err = fold(reg, s, ev)
+				c, err = fold(reg, s, true, ev)
 				changed = changed || c
 			}
 		})

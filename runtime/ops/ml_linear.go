@@ -61,14 +61,16 @@ func runLinearRegressor(c *graph.Ctx) error {
 	rows, _ := treeSize(c.In[0])
 	for r := range rows {
 		linearScores(scores, c.In[0], r, c.Node.Floats("coefficients"), c.Node.Floats("intercepts"))
-		kernel.Post(post, scores)
+		if targets > 1 || post == kernel.PostProbit { // as in ONNX Runtime
+			kernel.Post(post, scores)
+		}
 		storeScores(c.Out[0], r*targets, scores)
 	}
 	return nil
 }
 
 // LinearClassifier gives rows the label of the class with the highest score x·coefficientsᵀ + intercepts, and the scores. One row of coefficients for two labels is
-// the score of the second; that of the first is made from it.
+// the score of the second; that of the first is made from it as ONNX Runtime does: 1 − s, or the logistic function of −s.
 var linearClassifier = family(&graph.Op{
 	Domain: "ai.onnx.ml", Name: "LinearClassifier", Since: 1,
 	Sig: `(X:T1) -> (Y:T2, Z:f32)
@@ -128,9 +130,6 @@ func runLinearClassifier(c *graph.Ctx) error {
 			if scores[0] > 0 {
 				which = 1
 			}
-			if width == 2 {
-				scores[0], scores[1] = -scores[0], scores[0]
-			}
 		} else {
 			for i, s := range scores[:rows] {
 				if s > scores[which] {
@@ -139,7 +138,15 @@ func runLinearClassifier(c *graph.Ctx) error {
 			}
 		}
 		cl.label(r, which, len(cl.ints) <= which)
-		kernel.Post(post, scores[:width])
+		if rows == 1 && width == 2 {
+			scores[0], scores[1] = 1-scores[0], scores[0]
+			if post == kernel.PostLogistic {
+				scores[0] = -scores[1]
+				kernel.Post(post, scores[:2])
+			}
+		} else {
+			kernel.Post(post, scores[:width])
+		}
 		if c.Wants(1) {
 			storeScores(c.Out[1], r*width, scores[:width])
 		}

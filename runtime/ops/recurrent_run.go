@@ -23,15 +23,33 @@ type recurrent[T float32 | float64] struct {
 	h, next, c []T // states by direction and batch element
 	side       []T // GRU: what stands for the product of the third gate
 
-	phase func(r *recurrent[T], item int)
+	phase recurrentPhase
 	t0, t int // first step of the chunk, and the step
 	count int // steps of the chunk
 }
 
+// recurrentPhase is what the items of a task stand for: columns of gates, or blocks of hidden units in the halves of a step.
+type recurrentPhase uint8
+
+const (
+	recurrentProject recurrentPhase = iota
+	recurrentFirst
+	recurrentSecond
+)
+
 // Do computes items of the phase.
 func (r *recurrent[T]) Do(_, lo, hi int) {
 	for i := lo; i < hi; i++ {
-		r.phase(r, i)
+		if r.phase == recurrentProject {
+			r.project(i)
+			continue
+		}
+		unit := i % r.blocks * recurrentBlock
+		step := r.cell
+		if r.phase == recurrentSecond {
+			step = r.cell2
+		}
+		step(r, i/r.blocks, unit, min(unit+recurrentBlock, r.hidden))
 	}
 }
 
@@ -105,7 +123,7 @@ func runRecurrent[T float32 | float64](c *graph.Ctx, r *recurrent[T]) error {
 func (r *recurrent[T]) runChunk(c *graph.Ctx) error {
 	r.gather()
 	const width = recurrentColumns
-	r.phase = (*recurrent[T]).project
+	r.phase = recurrentProject
 	work := r.count * r.batch * width * (r.input + 1)
 	c.Exec().Parallel(r, r.dirs*((r.gates*r.hidden+width-1)/width), 1+(1<<18)/max(work, 1))
 	for r.t = r.t0; r.t < r.t0+r.count; r.t++ {
@@ -113,10 +131,10 @@ func (r *recurrent[T]) runChunk(c *graph.Ctx) error {
 			return err
 		}
 		r.mul.state(r.h)
-		r.phase = (*recurrent[T]).first
+		r.phase = recurrentFirst
 		c.Exec().Parallel(r, r.dirs*r.blocks, r.grain)
 		if r.cell2 != nil {
-			r.phase = (*recurrent[T]).second
+			r.phase = recurrentSecond
 			c.Exec().Parallel(r, r.dirs*r.blocks, r.grain)
 		}
 		r.h, r.next = r.next, r.h
@@ -236,17 +254,7 @@ func (r *recurrent[T]) project(item int) {
 	r.mul.project(d, d*rows, rows, lo, n, gate)
 }
 
-func (r *recurrent[T]) first(item int) {
-	lo := item % r.blocks * recurrentBlock
-	r.cell(r, item/r.blocks, lo, min(lo+recurrentBlock, r.hidden))
-}
-
-func (r *recurrent[T]) second(item int) {
-	lo := item % r.blocks * recurrentBlock
-	r.cell2(r, item/r.blocks, lo, min(lo+recurrentBlock, r.hidden))
-}
-
-// gates is the row of all gates of batch element b at the current step.
+// gateRow is the row of all gates of batch element b at the current step.
 func (r *recurrent[T]) gateRow(d, b int) []T {
 	all := r.gates * r.hidden
 	return r.gate[((d*r.count+r.t-r.t0)*r.batch+b)*all:][:all]
