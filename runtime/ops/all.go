@@ -185,6 +185,8 @@ var all = [][]*graph.Op{
 	stft,
 	sub,
 	sum,
+	svmClassifier,
+	svmRegressor,
 	tan,
 	tanh,
 	thresholdedRelu,
