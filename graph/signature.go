@@ -18,7 +18,7 @@ import (
 //
 // "?" marks optional and "*" variadic parameters ("**" of mixed types), "!" required attributes. Types are those of
 // [tensor.DType.Short], sets of them (float: f16 bf16 f32 f64; int: all signed and unsigned integers of 8 to 64 bits; num: both;
-// tensor: all but the byte floats and packed ones; f8: the four original byte floats; all: everything), and seq(…), opt(…) of them.
+// tensor: all but the byte floats and packed ones; f8: the four original byte floats; all: everything), and seq(…), opt(…), map(key,…) of them.
 // In a text that changes another signature, a line replaces what it names, and "-name" drops an attribute.
 type Signature struct {
 	In, Out []Param
@@ -35,7 +35,7 @@ type Param struct {
 	Mixed    bool // variadic, and each may have another type
 }
 
-// TypeSet is an allowed type: an element type, wrapped in containers ("seq", "opt", "opt(seq").
+// TypeSet is an allowed type: an element type, wrapped in containers ("seq", "opt", "opt(seq", "map(int64,").
 type TypeSet struct {
 	Wrap  string
 	DType tensor.DType
@@ -151,11 +151,19 @@ func parseTypes(wrap string, names []string) ([]TypeSet, error) {
 			if close < 0 {
 				return nil, fmt.Errorf("types %q: missing )", joined)
 			}
-			w := joined[:open]
+			w, body := joined[:open], joined[open+1:close]
+			if w == "map" {
+				key, elem, _ := strings.Cut(body, ",")
+				d, ok := tensor.ParseDType(key)
+				if !ok {
+					return nil, fmt.Errorf("key %q of a map is unknown", key)
+				}
+				w, body = "map("+d.String()+",", elem
+			}
 			if wrap != "" {
 				w = wrap + "(" + w
 			}
-			inner, err := parseTypes(w, strings.Fields(joined[open+1:close]))
+			inner, err := parseTypes(w, strings.Fields(body))
 			if err != nil {
 				return nil, err
 			}

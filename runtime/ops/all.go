@@ -30,6 +30,7 @@ var all = [][]*graph.Op{
 	blackmanWindow,
 	cast,
 	castLike,
+	castMap,
 	categoryMapper,
 	ceil,
 	celu,
@@ -52,6 +53,7 @@ var all = [][]*graph.Op{
 	dequantizeLinear,
 	det,
 	dft,
+	dictVectorizer,
 	div,
 	dropout,
 	dynamicQuantizeLinear,
@@ -202,4 +204,5 @@ var all = [][]*graph.Op{
 	upsample,
 	where,
 	xor,
+	zipMap,
 }

@@ -155,8 +155,11 @@ func typeList(sig *graph.Signature, name string) []string {
 	var out []string
 	for _, t := range set {
 		s := t.DType.String()
-		if t.Wrap != "" {
-			s = t.Wrap + "(" + s + strings.Repeat(")", 1+strings.Count(t.Wrap, "("))
+		switch depth := strings.Count(t.Wrap, "("); {
+		case strings.HasSuffix(t.Wrap, ","): // a map, open for its values
+			s = t.Wrap + s + strings.Repeat(")", depth)
+		case t.Wrap != "":
+			s = t.Wrap + "(" + s + strings.Repeat(")", 1+depth)
 		}
 		out = append(out, s)
 	}
@@ -172,6 +175,10 @@ func schemaTypes(s *schema, name string) []string {
 	}
 	var out []string
 	for _, t := range types {
+		if strings.Contains(t, "map(") {
+			out = append(out, strings.NewReplacer(" ", "", "float", "float32", "double", "float64").Replace(t))
+			continue
+		}
 		t = strings.ReplaceAll(t, "optional(", "opt(")
 		inner := t[strings.LastIndex(t, "tensor(")+len("tensor("):]
 		elem, rest, _ := strings.Cut(inner, ")")
