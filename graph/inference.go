@@ -64,8 +64,13 @@ func refine(t, declared Type) Type {
 }
 
 // InferOutputs is what a node's operator says of the outputs, given what is known of the inputs. sub infers graphs that are attributes.
-func InferOutputs(reg *Registry, n *Node, in []Info, sub func(*Graph, []Info) ([]Info, error)) ([]Info, error) {
-	out := make([]Info, len(n.Out))
+func InferOutputs(reg *Registry, n *Node, in []Info, sub func(*Graph, []Info) ([]Info, error)) (out []Info, err error) {
+	defer func() {
+		if r := recover(); r != nil { // a model must not be able to end the process through a rule that trusts it
+			out, err = nil, n.Wrap(Invalidf("inference failed: %v", r), nil)
+		}
+	}()
+	out = make([]Info, len(n.Out))
 	switch {
 	case n.Op.Infer != nil:
 		c := Infer{Node: n, In: in, Out: out, Sub: sub}
@@ -85,7 +90,7 @@ func InferOutputs(reg *Registry, n *Node, in []Info, sub func(*Graph, []Info) ([
 				call.In[i] = &Value{Name: fmt.Sprintf("in_%d", i), Type: in[i].Type, Ints: in[i].Ints, Const: in[i].Const}
 			}
 		}
-		res := n.Op.Expand(b, &call)
+		res := ExpandNode(b, &call)
 		if b.Err() != nil {
 			return nil, n.Wrap(b.Err(), nil)
 		}
@@ -122,4 +127,15 @@ func InferGraph(reg *Registry, g *Graph) error {
 		}
 	}
 	return nil
+}
+
+// ExpandNode calls the Expand of a node's operator. What goes wrong in it, a panic too, is the builder's error.
+func ExpandNode(b *Builder, n *Node) (out []*Value) {
+	defer func() {
+		if r := recover(); r != nil {
+			b.Fail(Invalidf("expansion failed: %v", r))
+			out = nil
+		}
+	}()
+	return n.Op.Expand(b, n)
 }

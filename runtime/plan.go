@@ -148,6 +148,12 @@ func takes(n *graph.Node, in []graph.Info) error {
 		if !ok {
 			return graph.Typef("input %d is %s, which %s does not allow", i, d.Short(), p.Name)
 		}
+		for j := range i { // a type variable stands for one type
+			q := sig.In[min(j, len(sig.In)-1)]
+			if e := in[j].Type.DType; q.Type == p.Type && !p.Mixed && e != tensor.Invalid && e != d {
+				return graph.Typef("inputs %d and %d are %s and %s, want one type", j, i, e.Short(), d.Short())
+			}
+		}
 	}
 	return nil
 }

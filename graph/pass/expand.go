@@ -66,7 +66,7 @@ func (e *expander) node(n *graph.Node, depth int) error {
 	e.changed = true
 	mark := len(g.Nodes)
 	e.b.Prefix(n.Label())
-	res := n.Op.Expand(e.b, n)
+	res := graph.ExpandNode(e.b, n)
 	if err := e.b.Err(); err != nil {
 		return n.Wrap(err, nil)
 	}

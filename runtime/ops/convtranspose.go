@@ -31,8 +31,11 @@ func inferConvTranspose(c *graph.Infer) error {
 		return nil
 	}
 	group := c.Node.Int("group")
-	cx, okX := x[min(1, len(x)-1)].Int()
-	if len(x) != len(w) || len(x) < 3 || group < 1 || okX && cx%group != 0 || okX && w[0].IsInt() && !w[0].Is(cx) {
+	if len(x) != len(w) || len(x) < 3 {
+		return graph.Shapef("input %s, kernels %s", graph.ShapeString(x), graph.ShapeString(w))
+	}
+	cx, okX := x[1].Int()
+	if group < 1 || okX && cx%group != 0 || okX && w[0].IsInt() && !w[0].Is(cx) {
 		return graph.Shapef("input %s, kernels %s, group %d", graph.ShapeString(x), graph.ShapeString(w), group)
 	}
 	m := w[1].Mul(graph.Size(group))

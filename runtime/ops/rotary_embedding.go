@@ -56,7 +56,7 @@ func inferRotary(c *graph.Infer) error {
 			if !known {
 				continue
 			}
-			fits := len(t) == 3 && t[1] == want[1] && t[2] == want[2] && (t[0] == want[0] || t[0] == 1) // one batch serves all, as exporters write
+			fits := !c.Has(3) && len(t) == 3 && t[1] == want[1] && t[2] == want[2] && (t[0] == want[0] || t[0] == 1) // one batch serves all, as exporters write
 			if c.Has(3) {
 				fits = len(t) == 2 && t[1] == want[0]
 			}

@@ -204,7 +204,7 @@ func runSlice(c *graph.Ctx) error {
 			m.d = append(m.d, 1)
 		}
 	}
-	if n := len(m.a); len(m.b) != n || len(m.c) != n || len(m.d) != n || y.Rank() != x.Rank() {
+	if n := len(m.a); len(m.b) != n || len(m.c) != n || len(m.d) != n || y == nil || y.Rank() != x.Rank() {
 		return graph.Shapef("%d starts, %d ends, %d axes and %d steps for %s", n, len(m.b), len(m.c), len(m.d), x)
 	}
 	m.strides = denseStrides(m.strides, x.Shape())
