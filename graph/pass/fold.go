@@ -48,7 +48,7 @@ func fold(reg *graph.Registry, g *graph.Graph, inner bool, ev *evaluator) (bool,
 		if vals == nil {
 			vals = ev.node(reg, n)
 		}
-		if reg.Lookup("", "Constant", 0) == nil || containerOutput(n, vals, isOut) {
+		if reg.Lookup("", "Constant", 0) == nil || containerOutput(vals) {
 			vals = nil
 		}
 		if vals == nil || n.Op.Name == "Constant" && isOut[n.Out[0]] {
@@ -130,10 +130,10 @@ func IntsTensor(t graph.Type, ints []graph.Dim) *tensor.Tensor {
 	return res
 }
 
-// containerOutput reports whether an output of the graph among the values is a sequence, optional or map, which Constant cannot hold.
-func containerOutput(n *graph.Node, vals []*tensor.Tensor, isOut map[*graph.Value]bool) bool {
-	for i, v := range n.Out {
-		if v != nil && vals != nil && isOut[v] && vals[i].DType().IsContainer() {
+// containerOutput reports whether a sequence, optional or map is among the values: files have no constants of these.
+func containerOutput(vals []*tensor.Tensor) bool {
+	for _, t := range vals {
+		if t != nil && t.DType().IsContainer() {
 			return true
 		}
 	}
