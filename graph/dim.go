@@ -107,7 +107,34 @@ func (d Dim) Add(o Dim) Dim {
 	case o.e != nil && o.e.op == '-' && o.e.b.Equal(d): // y + (x - y)
 		return o.e.a
 	}
+	if o.e != nil {
+		if s, ok := addLike(d, o); ok {
+			return s
+		}
+	}
 	return binaryDim('+', d, o)
+}
+
+// addLike adds multiples of the same expression, also to the last term of a sum: x*2 + x*3 is x*5.
+func addLike(d, o Dim) (Dim, bool) {
+	base, k := d.multiple()
+	if other, n := o.multiple(); base.Equal(other) {
+		return base.Mul(k.Add(n)), true
+	}
+	if d.e.op == '+' && d.e.b.e != nil {
+		if s, ok := addLike(d.e.b, o); ok {
+			return d.e.a.Add(s), true
+		}
+	}
+	return Dim{}, false
+}
+
+// multiple is d as an expression times an integer.
+func (d Dim) multiple() (base, factor Dim) {
+	if d.e != nil && d.e.op == '*' && d.e.b.e == nil {
+		return d.e.a, d.e.b
+	}
+	return d, Dim{n: 1}
 }
 
 // Sub is d - o.

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/onnxrun/onnxrun/graph"
 )
@@ -61,6 +62,9 @@ func located(path string, err error) error {
 // unreadable is located for what is read: whatever is wrong, the model is invalid or beyond a limit.
 func unreadable(path string, err error) error {
 	err = located(path, err)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) { // there is no model to be invalid
+		return err
+	}
 	if e, ok := err.(*graph.FormatError); ok {
 		e.Err = invalid(e.Err)
 	}

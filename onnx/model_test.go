@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -184,7 +185,10 @@ func TestInvalidModels(t *testing.T) {
 	_, err = LoadBytes(nil)
 	wantError(t, err, graph.ErrInvalid, "ir_version", "version 0")
 	_, err = Load(t.TempDir() + "/none.onnx")
-	wantError(t, err, graph.ErrInvalid, "", "none.onnx")
+	wantError(t, err, fs.ErrNotExist, "", "none.onnx")
+	if errors.Is(err, graph.ErrInvalid) {
+		t.Errorf("a file that is not there is no invalid model: %v", err)
+	}
 }
 
 func TestFunctions(t *testing.T) {

@@ -73,7 +73,7 @@ func (c *config) files(def extdata.Files) extdata.Files {
 }
 
 // Load reads a model from a file. Large files are mapped, and stay so: tensors alias them.
-// Every error is a *graph.FormatError of kind graph.ErrInvalid or graph.ErrLimit.
+// Every error is a *graph.FormatError of kind graph.ErrInvalid or graph.ErrLimit, or of neither when the file is not there or may not be read.
 func Load(name string, opts ...Option) (*graph.Graph, error) {
 	c := configure(opts)
 	f, err := os.Open(name)

@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -346,8 +349,27 @@ func randomInput(r *rand.Rand, t graph.Type) (*tensor.Tensor, error) {
 
 // TestMutants damages models where it may hurt most, in the fields of their messages, and asks that nothing panics, not even inside a kernel,
 // and that nothing goes on beyond its deadline.
+// suiteModels are the node models of the standard's tests, which between them have every operator, where those are at hand. Those that do not run as they
+// are (some want inputs that a random number is not) are no seeds.
+func suiteModels(t *testing.T) [][]byte {
+	root := os.Getenv("ONNXRUN_CONFORMANCE")
+	if root == "" {
+		return nil
+	}
+	s := readSuite(t, filepath.Join(root, "onnx-1.23.2-backend.tar.zst"))
+	var out [][]byte
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if m := s[name]["model.onnx"]; strings.HasPrefix(name, "node/") && len(m) > 0 && len(m) < 4096 {
+			if _, err := tryModel(m, rand.New(rand.NewPCG(0, 0))); err == nil {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
 func TestMutants(t *testing.T) {
-	seeds := models(t)
+	seeds := append(models(t), suiteModels(t)...)
 	var names []string
 	for _, o := range ops.Registry().All() {
 		names = append(names, o.Name)

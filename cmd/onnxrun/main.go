@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 
@@ -55,7 +56,7 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, graph.ErrLimit):
 		return exitLimit
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.Is(err, fs.ErrNotExist):
 		return exitUsage
 	case errors.Is(err, graph.ErrUnsupported):
 		return exitUnsupported

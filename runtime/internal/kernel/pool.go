@@ -59,18 +59,21 @@ func MaxPoolIndexRow[T Ordered](w *Window, o0, o1, plane int, x, y []T, idx []in
 	for o2 := range y {
 		a2, lo2, hi2 := w.Taps(2, o2)
 		best, at := lowest[T](), -1
+		top := best // of -0 and +0, which compare equal, max takes +0, as MaxPoolRow does
 		for k0 := lo0; k0 < hi0; k0++ {
 			for k1 := lo1; k1 < hi1; k1++ {
 				i := ((a0+k0*w.Dilation[0])*w.In[1]+a1+k1*w.Dilation[1])*w.In[2] + a2 + lo2*step
 				for k2 := lo2; k2 < hi2; k2++ {
-					if v := p[i]; v > best || at < 0 || v != v && best == best {
+					v := p[i]
+					if v > best || at < 0 || v != v && best == best {
 						best, at = v, i
 					}
+					top = max(top, v)
 					i += step
 				}
 			}
 		}
-		y[o2] = best
+		y[o2] = top
 		if at >= 0 {
 			if columnMajor {
 				i0, i1, i2 := at/w.In[2]/w.In[1], at/w.In[2]%w.In[1], at%w.In[2]
