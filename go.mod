@@ -9,6 +9,7 @@ require (
 	github.com/spf13/pflag v1.0.9
 	github.com/x448/float16 v0.8.4
 	golang.org/x/image v0.47.0
+	golang.org/x/sys v0.49.0
 )
 
 require github.com/inconshreveable/mousetrap v1.1.0 // indirect

@@ -13,6 +13,7 @@ import (
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/pass"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 	"github.com/onnxrun/onnxrun/runtime/ops"
 )
 
@@ -51,7 +52,7 @@ func WithLimits(l Limits) Option { return func(o *options) { o.limits = l } }
 // WithRegistry replaces the operators, to add one's own.
 func WithRegistry(r *graph.Registry) Option { return func(o *options) { o.registry = r } }
 
-// WithPasses replaces the rewrites that precede a run, [pass.Inference]. Without [pass.Expand] in them, only graphs run whose operators all have kernels.
+// WithPasses replaces the rewrites that precede a run, [pass.Execution]. Without [pass.Expand] in them, only graphs run whose operators all have kernels.
 func WithPasses(p ...pass.Pass) Option { return func(o *options) { o.passes = p } }
 
 // WithProfile calls f after every node, from the goroutine of the run.
@@ -71,7 +72,7 @@ type Event struct {
 
 // Compile makes g ready to run. It does not change g. When operators are not supported, the error names all of their nodes.
 func Compile(g *graph.Graph, opts ...Option) (*Session, error) {
-	o := options{threads: goruntime.GOMAXPROCS(0), passes: pass.Inference}
+	o := options{threads: goruntime.GOMAXPROCS(0), passes: pass.Execution(kernel.Active() > kernel.Go)}
 	for _, f := range opts {
 		f(&o)
 	}

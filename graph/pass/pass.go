@@ -4,6 +4,7 @@ package pass
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/graph"
 )
@@ -22,6 +23,22 @@ var Inference = []Pass{
 	{"identity", Identity}, // folding leaves no-ops behind
 	{"cse", CSE},
 	{"prune", Prune}, // last: removes what the others left unread
+}
+
+// fusions turn several nodes into one of the private domain ai.onnxrun, whose kernel does their work at once. Every such operator has an Expand.
+var fusions = []Pass{}
+
+// layouts choose how values lie in memory; they pay where kernels use vector instructions.
+var layouts = []Pass{}
+
+// Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.
+// vector says that kernels use vector instructions.
+func Execution(vector bool) []Pass {
+	list := append(slices.Clone(Inference), fusions...)
+	if vector {
+		list = append(list, layouts...)
+	}
+	return append(list, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune})
 }
 
 // Apply runs passes in order. The graph is verified after each, so that a faulty pass is named.
