@@ -189,6 +189,7 @@ var all = [][]*graph.Op{
 	sum,
 	svmClassifier,
 	svmRegressor,
+	swish,
 	tan,
 	tanh,
 	thresholdedRelu,

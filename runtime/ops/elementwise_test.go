@@ -15,7 +15,7 @@ import (
 var elementwise = [][]*graph.Op{
 	abs, acos, acosh, add, and, asin, asinh, atan, atanh, bitShift, bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, cast, castLike, ceil, celu, clip, cos,
 	cosh, div, dropout, elu, equal, erf, exp, floor, gelu, greater, greaterOrEqual, hardSigmoid, hardSwish, isInf, isNaN, leakyRelu, less, lessOrEqual, log,
-	maxOp, mean, minOp, mish, mod, mul, neg, not, or, pRelu, pow, reciprocal, relu, round, selu, shrink, sigmoid, sign, sin, sinh, softplus, softsign, sqrt,
+	maxOp, mean, minOp, mish, mod, mul, neg, not, or, pRelu, pow, reciprocal, relu, round, selu, shrink, sigmoid, sign, sin, sinh, softplus, softsign, sqrt, swish,
 	sub, sum, tan, tanh, thresholdedRelu, where, xor,
 }
 

@@ -58,9 +58,9 @@ func gruGates[T float32 | float64](r *recurrent[T], d, lo, hi int) {
 	r.recurGates(d, 2, lo, hi)
 	for b := range r.batch {
 		row := r.gateRow(d, b)
-		kernel.Activate(r.acts[d][0], row[lo:hi])
+		kernel.ActivateCell(r.acts[d][0], row[lo:hi])
 		reset := row[r.hidden+lo : r.hidden+hi]
-		kernel.Activate(r.acts[d][0], reset)
+		kernel.ActivateCell(r.acts[d][0], reset)
 		kernel.Product(r.unit(r.side, d, b, lo, hi), reset, r.unit(r.h, d, b, lo, hi))
 	}
 }
@@ -88,9 +88,9 @@ func gruLinear[T float32 | float64](r *recurrent[T], d, lo, hi int) {
 	r.mul.recur(d, 2*r.hidden+lo, hi-lo, r.h, r.side[d*r.batch*r.hidden+lo:], r.hidden)
 	for b := range r.batch {
 		row := r.gateRow(d, b)
-		kernel.Activate(r.acts[d][0], row[lo:hi])
+		kernel.ActivateCell(r.acts[d][0], row[lo:hi])
 		reset := row[r.hidden+lo : r.hidden+hi]
-		kernel.Activate(r.acts[d][0], reset)
+		kernel.ActivateCell(r.acts[d][0], reset)
 		kernel.AddProduct(row[2*r.hidden+lo:2*r.hidden+hi], reset, r.unit(r.side, d, b, lo, hi))
 		r.blend(d, b, lo, hi)
 	}
@@ -103,7 +103,7 @@ func (r *recurrent[T]) blend(d, b, lo, hi int) {
 	}
 	row := r.gateRow(d, b)
 	g := row[2*r.hidden+lo : 2*r.hidden+hi]
-	kernel.Activate(r.acts[d][1], g)
+	kernel.ActivateCell(r.acts[d][1], g)
 	kernel.Blend(r.unit(r.next, d, b, lo, hi), row[lo:hi], g, r.unit(r.h, d, b, lo, hi))
 	r.emit(d, b, lo, hi)
 }

@@ -65,23 +65,23 @@ func lstmUnits[T float32 | float64](r *recurrent[T], d, lo, hi int) {
 			kernel.AddProduct(i, p[lo:hi], c)
 			kernel.AddProduct(f, p[2*hidden+lo:2*hidden+hi], c)
 		}
-		kernel.Activate(acts[0], i)
+		kernel.ActivateCell(acts[0], i)
 		if r.inputForget {
 			for k, v := range i {
 				f[k] = 1 - v
 			}
 		} else {
-			kernel.Activate(acts[0], f)
+			kernel.ActivateCell(acts[0], f)
 		}
-		kernel.Activate(acts[1], g)
+		kernel.ActivateCell(acts[1], g)
 		kernel.Product(c, c, f)
 		kernel.AddProduct(c, i, g)
 		if p != nil {
 			kernel.AddProduct(o, p[hidden+lo:hidden+hi], c)
 		}
-		kernel.Activate(acts[0], o)
+		kernel.ActivateCell(acts[0], o)
 		copy(next, c)
-		kernel.Activate(acts[2], next)
+		kernel.ActivateCell(acts[2], next)
 		kernel.Product(next, next, o)
 		r.emit(d, b, lo, hi)
 	}

@@ -142,7 +142,7 @@ type recurrentPlan struct {
 	dirs, steps, batch, input, hidden int
 	batchFirst                        bool
 	reverse                           [2]bool
-	acts                              [2][3]kernel.Activation
+	acts                              [2][3]kernel.CellActivation
 	inputForget, linearBeforeReset    bool
 	chunk                             int // steps whose inputs are multiplied at once
 	blocks, grain                     int // hidden units are dealt out in blocks of recurrentBlock, so many at once
@@ -178,7 +178,7 @@ func (k recurrentCell) plan(c *graph.Ctx) (*recurrentPlan, error) {
 	}
 	alpha, beta := n.Floats("activation_alpha"), n.Floats("activation_beta")
 	for i := range p.dirs * len(k.activations) {
-		var a kernel.Activation
+		var a kernel.CellActivation
 		var ok bool
 		if a, alpha, beta, ok = kernel.FindActivation(names[i], alpha, beta); !ok {
 			return nil, graph.Unsupportedf("activation %q", names[i])

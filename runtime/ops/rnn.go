@@ -54,7 +54,7 @@ func rnnUnits[T float32 | float64](r *recurrent[T], d, lo, hi int) {
 		}
 		next := r.unit(r.next, d, b, lo, hi)
 		copy(next, r.gateRow(d, b)[lo:hi])
-		kernel.Activate(r.acts[d][0], next)
+		kernel.ActivateCell(r.acts[d][0], next)
 		r.emit(d, b, lo, hi)
 	}
 }

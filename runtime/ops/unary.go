@@ -175,6 +175,12 @@ var (
 		}
 		return gamma * x
 	}, "alpha", "gamma"), "alpha float = 1.6732; gamma float = 1.0507")
+	swish = family(&graph.Op{
+		Name: "Swish", Since: 24,
+		Sig:   "(X:T) -> (Y:T); T = float; alpha float = 1",
+		Infer: graph.Same, InPlace: true,
+		Run: withParams(func(x, alpha, _ float64) float64 { return x * kernel.Sigmoid(alpha*x) }, "alpha", ""),
+	})
 	celu = family(
 		&graph.Op{
 			Name: "Celu", Since: 28,

@@ -53,6 +53,8 @@ func TestUnary(t *testing.T) {
 		{"HardSwish", nil, []float32{nan, 0, -0.3333333, -0.2083333, 0, 0.2916667, 0.6666667, 3, inf, nan}},
 		{"LeakyRelu", nil, []float32{-inf, -0.03, -0.01, -0.005, 0, 0.5, 1, 3, inf, nan}},
 		{"Mish", nil, []float32{nan, -0.1456475, -0.3034015, -0.2207438, 0, 0.3752452, 0.8650984, 2.986535, inf, nan}},
+		{"Swish", nil, []float32{nan, -0.1422776, -0.2689414, -0.1887703, 0, 0.3112297, 0.7310586, 2.857722, inf, nan}},
+		{"Swish", alpha2, []float32{nan, -0.007417869, -0.1192029, -0.1344707, 0, 0.3655293, 0.8807971, 2.992582, inf, nan}},
 		{"ThresholdedRelu", nil, []float32{0, 0, 0, 0, 0, 0, 0, 3, inf, 0}},
 		{"Shrink", []graph.Attr{graph.Float("bias", .25), graph.Float("lambd", .75)}, []float32{-inf, -2.75, -0.75, 0, 0, 0, 0.75, 2.75, inf, 0}},
 		{"Gelu", nil, []float32{nan, -0.004049689, -0.1586553, -0.1542688, 0, 0.3457312, 0.8413447, 2.99595, inf, nan}},
