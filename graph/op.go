@@ -33,6 +33,8 @@ type Op struct {
 	// InPlace says that output 0 may use the memory of any input that has its type and shape:
 	// Run reads element i of each such input before it writes element i, and never again.
 	InPlace bool
+	// InPlaceFrom is the first input whose memory may be used so.
+	InPlaceFrom int
 	// IsFunction says that a model defines the operator; Expand is its body.
 	IsFunction bool
 	// Random says that two runs differ, so that it is never folded or merged.

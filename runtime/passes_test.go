@@ -16,6 +16,15 @@ import (
 
 func matrix(d ...graph.Dim) graph.Type { return graph.TensorType(tensor.Float32, d...) }
 
+// fill is a constant tensor of one value.
+func fill(b *graph.Builder, v float32, shape ...int) *graph.Value {
+	d := make([]float32, tensor.Shape(shape).Elems())
+	for i := range d {
+		d[i] = v
+	}
+	return b.Const(tensor.Must(tensor.Of(d, shape...)))
+}
+
 // passCases are graphs that show what a pass does, and what it must leave alone.
 var passCases = []struct {
 	name   string
@@ -54,6 +63,28 @@ var passCases = []struct {
 		b.Output(b.Op("Add", a, c))
 		b.Output(b.Op("Softmax", x, graph.Int("axis", 0)))
 		b.Output(b.Op("Softmax", x, graph.Int("axis", 1))) // other attributes: stays
+	}},
+	{"pack_matmul", []pass.Pass{{Name: "pack_matmul", Run: pass.PackMatMul}}, func(b *graph.Builder) { // 32 columns: panels of every tier
+		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(3), graph.Size(32)))
+		h := b.Op("Add", fill(b, 0.25, 32), b.Op("MatMul", x, fill(b, 0.5, 32, 32)))
+		h = b.Op("Gelu", b.Op("Add", x, h))
+		h = b.Op("MatMul", h, fill(b, 0.5, 32, 32))
+		b.Output(b.Op("Relu", h))
+		b.Output(h) // read twice: nothing joins
+		h = b.Op("Add", h, x)
+		b.Output(b.Op("Clip", b.Op("MatMul", h, fill(b, 0.5, 32, 32)), b.Op("ReduceMin", x, graph.Int("keepdims", 0)))) // bounds that are not constant
+		b.Output(b.Op("MatMul", h, fill(b, 1, 32, 3)))                                                                  // narrow
+		b.Output(b.Op("Add", b.Op("MatMul", h, fill(b, 1, 32, 32)), fill(b, 1, 3, 1)))                                  // a column is no bias
+	}},
+	{"pack_gemm", []pass.Pass{{Name: "pack_matmul", Run: pass.PackMatMul}}, func(b *graph.Builder) {
+		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(32)))
+		w := fill(b, 0.5, 64, 32)
+		h := b.Op("Gemm", x, w, fill(b, 0.25, 1, 64), graph.Int("transB", 1), graph.Float("alpha", 2), graph.Float("beta", 3))
+		b.Output(b.Op("Sigmoid", h))
+		b.Output(b.Op("Gemm", x, fill(b, 1, 32, 32), x))
+		b.Output(b.Op("Gemm", h, w, fill(b, 1, 1, 1)))                                           // a scalar is no bias
+		b.Output(b.Op("Gemm", x, b.Op("Transpose", x), graph.Int("transA", 0)))                  // no constant
+		b.Output(b.Op("Gemm", b.Op("Transpose", x), fill(b, 1, 32, 32), graph.Int("transA", 1))) // a transposed left side
 	}},
 	{"prune", pass.Inference, func(b *graph.Builder) {
 		x := b.Input("x", matrix(graph.Dims(1, 1, 4, 4)...))

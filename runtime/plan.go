@@ -240,7 +240,7 @@ func (pl *plan) share(p *program, s *step, at, v int, last []int, own func(int) 
 	case s.n.Op.View && len(s.in) > 0:
 		try(s.in[0], true)
 	case s.n.Op.InPlace:
-		for _, u := range s.in {
+		for _, u := range s.in[min(s.n.Op.InPlaceFrom, len(s.in)):] {
 			if u >= 0 && try(u, false) {
 				return
 			}
@@ -248,10 +248,11 @@ func (pl *plan) share(p *program, s *step, at, v int, last []int, own func(int) 
 	}
 }
 
-// readsOtherwise reports whether the step reads the memory r under another shape than that of u, as a broadcast would.
+// readsOtherwise reports whether the step reads the memory r under another shape than that of u, as a broadcast would, or through an input
+// whose elements it needs later.
 func (pl *plan) readsOtherwise(s *step, r, u int) bool {
-	for _, w := range s.in {
-		if w >= 0 && pl.find(w) == r && !pl.infos[w].Type.Equal(pl.infos[u].Type) {
+	for k, w := range s.in {
+		if w >= 0 && pl.find(w) == r && (k < s.n.Op.InPlaceFrom || !pl.infos[w].Type.Equal(pl.infos[u].Type)) {
 			return true
 		}
 	}

@@ -29,7 +29,9 @@ var Inference = []Pass{
 var fusions = []Pass{}
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
-var layouts = []Pass{}
+var layouts = []Pass{
+	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
+}
 
 // Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.
 // vector says that kernels use vector instructions.

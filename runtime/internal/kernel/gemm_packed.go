@@ -68,7 +68,7 @@ func UnpackB(dst, packed []float32, k, n int) {
 	}
 }
 
-// PackedGemm is C = A·B + Bias + Residual, for a packed B:
+// PackedGemm is C = Residual + A·B + Bias, for a packed B:
 //
 //	A(i,p) = A[i*Lda+p]                m × k
 //	C(i,j) = C[i*Ldc+j]                m × n
@@ -79,8 +79,8 @@ func UnpackB(dst, packed []float32, k, n int) {
 //	for each block of k (see gemmBlocks), in order:
 //		s := 0
 //		for each p of the block, in order: s = fma(A(i,p), B(p,j), s)
-//		C(i,j) = s in the first block, else C(i,j) + s
-//	C(i,j) += Bias(j); C(i,j) += Residual(i,j); then the clamp to Lo … Hi, when Clamp is set
+//		C(i,j) = s + Residual(i,j) in the first block, else C(i,j) + s
+//	C(i,j) += Bias(j), then the clamp to Lo … Hi, when Clamp is set
 //
 // Residual may be C itself. With k = 0 the product is zero.
 type PackedGemm struct {
@@ -122,6 +122,9 @@ func (g *PackedGemm) Grid() (blocks, panels int) {
 	return (g.M + g.rows - 1) / max(g.rows, 1), panels
 }
 
+// RowsOfBlock is the number of rows of a block; the last has fewer.
+func (g *PackedGemm) RowsOfBlock() int { return g.rows }
+
 // PackA packs block i of the rows of A into the scratch memory: [block of rows][block of k][tile][k][row of the tile].
 func (g *PackedGemm) PackA(i int) {
 	mr := g.rowTile
@@ -162,9 +165,9 @@ func (g *PackedGemm) Run(i, lo, hi int) {
 	for kb := range blocks {
 		k0 := kb * depth
 		t.k = min(depth, g.K-k0)
-		last := kb == blocks-1
-		if kb > 0 {
-			t.add = 1
+		first, last := kb == 0, kb == blocks-1
+		if !first {
+			t.add, t.res = 1, nil
 		}
 		if last && g.Clamp {
 			t.clamp = 1
@@ -185,7 +188,7 @@ func (g *PackedGemm) Run(i, lo, hi int) {
 					t.a = g.A[r*g.Lda+k0:]
 				}
 				t.c = g.C[r*g.Ldc+col:]
-				if last && g.Residual != nil {
+				if first && g.Residual != nil {
 					t.res = g.Residual[r*g.Ldr+col:]
 				}
 				t.run(m, packed)
