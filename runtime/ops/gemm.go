@@ -63,6 +63,9 @@ func inferGemm(c *graph.Infer) error {
 func runGemm(c *graph.Ctx) error {
 	switch c.In[0].DType() {
 	case tensor.Float32:
+		if kernel.Active() > kernel.Go {
+			return vectorGemm(c)
+		}
 		return gemmOf(c, kernel.Gemm)
 	case tensor.Float64:
 		return gemmOf(c, kernel.GemmOf[float64])
@@ -78,26 +81,72 @@ func runGemm(c *graph.Ctx) error {
 	return graph.Typef("gemm of %s", c.In[0])
 }
 
+func planGemm(c *graph.Ctx) *matMulPlan {
+	a, b, y := c.In[0], c.In[1], c.Out[0]
+	p := &matMulPlan{
+		m: y.Dim(0), n: y.Dim(1), k: a.Dim(1), count: 1, lda: a.Dim(1), ldb: b.Dim(1),
+		transA: c.Node.Bool("transA"), transB: c.Node.Bool("transB"),
+	}
+	if p.transA {
+		p.k = a.Dim(0)
+	}
+	return p
+}
+
+// biasStrides are the elements from one row and from one column of a bias to the next, 0 where it repeats.
+func biasStrides(s tensor.Shape) (row, col int) {
+	if len(s) > 0 && s[len(s)-1] != 1 {
+		col = 1
+	}
+	if len(s) > 1 && s[0] != 1 {
+		row = s[1]
+	}
+	return row, col
+}
+
+// vectorGemm is gemmOf for float32 with vector instructions. A bias per column or per element joins the product; another one, and factors, come after it.
+func vectorGemm(c *graph.Ctx) error {
+	v, _ := c.Memo.(*vectorProduct)
+	if v == nil {
+		v = newVectorProduct(planGemm(c))
+		c.Memo = v
+	}
+	alpha, beta := c.Node.Float("alpha"), c.Node.Float("beta")
+	var bias, residual, later []float32
+	row, col := 0, 0
+	if t := c.Input(2); t != nil && beta != 0 {
+		switch row, col = biasStrides(t.Shape()); {
+		case alpha != 1 || beta != 1 || col == 0 && v.n > 1:
+			later = tensor.Data[float32](t)
+		case row == 0:
+			bias = tensor.Data[float32](t)
+		default:
+			residual = tensor.Data[float32](t)
+		}
+	}
+	y := tensor.Data[float32](c.Out[0])
+	if err := v.run(c, tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1]), y, bias, residual); err != nil {
+		return err
+	}
+	for i := range v.m {
+		r := y[i*v.n:][:v.n]
+		if alpha != 1 {
+			kernel.Scale(r, alpha)
+		}
+		if later != nil {
+			kernel.AddScaled(r, later[i*row:], col, beta)
+		}
+	}
+	return nil
+}
+
 func gemmOf[T kernel.Numeric](c *graph.Ctx, f gemmFunc[T]) error {
 	a, b, y := c.In[0], c.In[1], c.Out[0]
 	p, _ := c.Memo.(*product[T])
 	if p == nil {
-		p = &product[T]{gemm: f, alpha: c.Node.Float("alpha"), beta: c.Node.Float("beta")}
-		p.matMulPlan = matMulPlan{
-			m: y.Dim(0), n: y.Dim(1), k: a.Dim(1), count: 1, lda: a.Dim(1), ldb: b.Dim(1),
-			transA: c.Node.Bool("transA"), transB: c.Node.Bool("transB"),
-		}
-		if p.transA {
-			p.k = a.Dim(0)
-		}
+		p = &product[T]{matMulPlan: *planGemm(c), gemm: f, alpha: c.Node.Float("alpha"), beta: c.Node.Float("beta")}
 		if t := c.Input(2); t != nil {
-			s := t.Shape()
-			if len(s) > 0 && s[len(s)-1] != 1 {
-				p.biasCol = 1
-			}
-			if len(s) > 1 && s[0] != 1 {
-				p.biasRow = s[1]
-			}
+			p.biasRow, p.biasCol = biasStrides(t.Shape())
 		}
 		c.Memo = p
 	}

@@ -70,6 +70,9 @@ func matMulShape(c *graph.Infer) ([]graph.Dim, bool, error) {
 func runMatMul(c *graph.Ctx) error {
 	switch c.In[0].DType() {
 	case tensor.Float32:
+		if kernel.Active() > kernel.Go {
+			return vectorMatMul(c)
+		}
 		return matMulOf(c, tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1]), kernel.Gemm)
 	case tensor.Float64:
 		return matMulOf(c, tensor.Data[float64](c.In[0]), tensor.Data[float64](c.In[1]), kernel.GemmOf[float64])
@@ -79,6 +82,19 @@ func runMatMul(c *graph.Ctx) error {
 		return matMulOf(c, tensor.Data[int64](c.In[0]), tensor.Data[int64](c.In[1]), kernel.GemmOf[int64])
 	}
 	return graph.Typef("matrix product of %s", c.In[0])
+}
+
+func vectorMatMul(c *graph.Ctx) error {
+	v, _ := c.Memo.(*vectorProduct)
+	if v == nil {
+		plan, err := planMatMul(c.In[0].Shape(), c.In[1].Shape())
+		if err != nil {
+			return err
+		}
+		v = newVectorProduct(plan)
+		c.Memo = v
+	}
+	return v.run(c, tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1]), tensor.Data[float32](c.Out[0]), nil, nil)
 }
 
 // matMulOf multiplies stacks of matrices a and b, of the shapes of inputs 0 and 1, into output 0.
@@ -132,6 +148,16 @@ func planMatMul(a, b tensor.Shape) (*matMulPlan, error) {
 	p.dims, p.count = dims, dims.Elems()
 	p.strideA, p.strideB = batchStrides(batchA, len(dims), p.m*p.k), batchStrides(batchB, len(dims), p.k*p.n)
 	return p, nil
+}
+
+// offsets are the first elements of the two sides of product i.
+func (p *matMulPlan) offsets(i int) (a, b int) {
+	for d := len(p.dims) - 1; d >= 0; d-- {
+		a += i % p.dims[d] * p.strideA[d]
+		b += i % p.dims[d] * p.strideB[d]
+		i /= p.dims[d]
+	}
+	return a, b
 }
 
 // batchStrides are the elements between neighbours along the axes of a broadcast of the given rank, for matrices of size elements.
@@ -194,12 +220,7 @@ func (p *product[T]) tile(t int) {
 	t /= p.colTiles
 	i := t % p.rowTiles * p.rows
 	batch := t / p.rowTiles
-	offA, offB := 0, 0
-	for d, r := len(p.dims)-1, batch; d >= 0; d-- {
-		offA += r % p.dims[d] * p.strideA[d]
-		offB += r % p.dims[d] * p.strideB[d]
-		r /= p.dims[d]
-	}
+	offA, offB := p.offsets(batch)
 	m, n := min(p.rows, p.m-i), min(p.cols, p.n-j)
 	a, b, c := p.a, p.b, p.c[(batch*p.m+i)*p.n+j:]
 	if p.k > 0 {

@@ -208,9 +208,12 @@ func (p *packedProduct) run(c *graph.Ctx) error {
 			}
 		})
 	}
-	c.Exec().Parallel(p, (p.panels+p.group-1)/p.group*p.blocks, 1)
+	c.Exec().Parallel(p, p.pieces(), 1)
 	return nil
 }
+
+// pieces is the number of pieces of the work.
+func (p *packedProduct) pieces() int { return (p.panels + p.group - 1) / p.group * p.blocks }
 
 // Do computes pieces lo to hi-1.
 func (p *packedProduct) Do(_, lo, hi int) {

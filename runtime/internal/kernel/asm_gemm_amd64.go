@@ -208,3 +208,8 @@ func asmGemm2PackedM6(t *byte)
 //
 //go:noescape
 func asmPackA14(k int, a *float32, lda int, dst *float32)
+
+// asmPackB16 writes 16 rows of k elements, a positive multiple of 16, as k rows of 16 elements, 32 elements apart.
+//
+//go:noescape
+func asmPackB16(k int, b *float32, ldb int, dst *float32)

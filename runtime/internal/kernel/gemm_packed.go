@@ -33,10 +33,16 @@ func PackB(dst, b []float32, k, n, ldb int, trans bool, lo, hi int) {
 			cols := min(width, n-j*width)
 			to := dst[(k0*count+kc*j)*width:][:kc*width]
 			if trans {
-				for q := range cols {
-					col := b[(j*width+q)*ldb+k0:][:kc]
-					for p, v := range col {
-						to[p*width+q] = v
+				for q := 0; q < cols; q += 16 {
+					n := min(16, cols-q)
+					from, done := b[(j*width+q)*ldb+k0:], 0
+					if n == 16 {
+						done = packColumns(to[q:], from, ldb, width, kc)
+					}
+					for i := range n {
+						for p, v := range from[i*ldb:][done:kc] {
+							to[(done+p)*width+q+i] = v
+						}
 					}
 				}
 			} else {
@@ -70,9 +76,9 @@ func UnpackB(dst, packed []float32, k, n int) {
 
 // PackedGemm is C = Residual + A·B + Bias, for a packed B:
 //
-//	A(i,p) = A[i*Lda+p]                m × k
-//	C(i,j) = C[i*Ldc+j]                m × n
-//	Bias(j), Residual[i*Ldr+j]         nil without
+//	A(i,p) = A[i*Lda+p], or A[p*Lda+i] with TransA     m × k
+//	C(i,j) = C[i*Ldc+j]                                m × n
+//	Bias(j), Residual(i,j) = Residual[i*Ldr+j]         nil without
 //
 // The contract for every element on its own, so that its bits do not depend on the rows and columns that are computed with it:
 //
@@ -87,6 +93,7 @@ type PackedGemm struct {
 	M, N, K       int
 	A, B, C       []float32
 	Lda, Ldc      int
+	TransA        bool
 	Bias          []float32
 	Residual      []float32
 	Ldr           int
@@ -101,7 +108,7 @@ type PackedGemm struct {
 func (g *PackedGemm) Plan() (scratch int) {
 	mr, _, block := gemmShape()
 	conflict := g.M > 8 && g.K >= 64 && g.Lda*4%4096 == 0
-	if conflict {
+	if conflict || g.TransA {
 		g.rows, g.rowTile = block, mr
 		return (g.M+mr-1)/mr*mr*g.K + 16
 	}
@@ -135,6 +142,13 @@ func (g *PackedGemm) PackA(i int) {
 		k0, kc := kb*depth, min(depth, g.K-kb*depth)
 		for r := lo; r < hi; r += mr {
 			m := min(mr, hi-r)
+			if g.TransA {
+				for k := range kc {
+					copy(dst[k*mr:][:m], g.A[(k0+k)*g.Lda+r:])
+				}
+				dst = dst[kc*mr:]
+				continue
+			}
 			a := g.A[r*g.Lda+k0:]
 			p := packRows(dst, a, g.Lda, m, kc)
 			for q := range m {

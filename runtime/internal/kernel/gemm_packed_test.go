@@ -87,12 +87,16 @@ func checkPacked(t *testing.T, r *rand.Rand, m, n, k, lda int) {
 	if trans {
 		ldb = k + r.IntN(2)
 	}
-	a, _ := guarded(max(0, (m-1)*lda+k))
+	transA := r.IntN(4) == 0
+	if transA {
+		lda = m + r.IntN(3)
+	}
+	a, _ := guarded(max(0, (m-1)*lda+k, k*lda))
 	b := make([]float32, max(k*ldb, n*ldb))
 	c, ok := guarded(max(0, (m-1)*ldc+n))
 	integers(r, a)
 	integers(r, b)
-	g := &PackedGemm{M: m, N: n, K: k, A: a, Lda: lda, C: c, Ldc: ldc, Clamp: r.IntN(2) == 1, Lo: -20, Hi: 900}
+	g := &PackedGemm{M: m, N: n, K: k, A: a, Lda: lda, TransA: transA, C: c, Ldc: ldc, Clamp: r.IntN(2) == 1, Lo: -20, Hi: 900}
 	if r.IntN(2) == 1 {
 		g.Bias, _ = guarded(n)
 		integers(r, g.Bias)
@@ -103,7 +107,7 @@ func checkPacked(t *testing.T, r *rand.Rand, m, n, k, lda int) {
 		integers(r, g.Residual)
 	}
 	packedProduct(g, b, ldb, trans)
-	name := fmt.Sprintf("%d×%d×%d lda %d trans %v bias %v residual %v clamp %v", m, n, k, lda, trans, g.Bias != nil, g.Residual != nil, g.Clamp)
+	name := fmt.Sprintf("%d×%d×%d lda %d trans %v %v bias %v residual %v clamp %v", m, n, k, lda, transA, trans, g.Bias != nil, g.Residual != nil, g.Clamp)
 	if !ok() {
 		t.Fatalf("%s: writes outside of C", name)
 	}
@@ -111,11 +115,14 @@ func checkPacked(t *testing.T, r *rand.Rand, m, n, k, lda int) {
 		for j := range n {
 			var s float32
 			for p := range k {
-				if trans {
-					s += a[i*lda+p] * b[j*ldb+p]
-				} else {
-					s += a[i*lda+p] * b[p*ldb+j]
+				at, bt := i*lda+p, p*ldb+j
+				if transA {
+					at = p*lda + i
 				}
+				if trans {
+					bt = j*ldb + p
+				}
+				s += a[at] * b[bt]
 			}
 			if g.Bias != nil {
 				s += g.Bias[j]

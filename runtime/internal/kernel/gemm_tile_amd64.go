@@ -127,3 +127,15 @@ func packRows(dst, a []float32, lda, m, k int) int {
 	asmPackA14(k, &a[0], lda, &dst[0])
 	return k
 }
+
+// packColumns packs 16 rows of a transposed B as 16 columns of a panel, as far as whole vectors go, and says how many of k it did.
+func packColumns(dst, b []float32, ldb, width, k int) int {
+	if !useAVX512 || width != 32 || k < 16 {
+		return 0
+	}
+	k &^= 15
+	_ = dst[(k-1)*32+15]
+	_ = b[15*ldb+k-1]
+	asmPackB16(k, &b[0], ldb, &dst[0])
+	return k
+}

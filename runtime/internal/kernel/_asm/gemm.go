@@ -36,6 +36,7 @@ func gemm() {
 		gemmTile2(m, true, laneMask)
 	}
 	gemmPackA512()
+	gemmPackB512()
 }
 
 // operands points registers at A, B and C. Rows of a packed A lie side by side: [k][mr].
@@ -370,6 +371,37 @@ func gemmPackA512() {
 		ADDQ(Imm(64), a.bases[i])
 	}
 	ADDQ(U32(16*mr*4), RCX)
+	SUBQ(Imm(16), RAX)
+	JG(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// gemmPackB512 transposes 16 rows of a transposed B into 16 columns of a panel.
+func gemmPackB512() {
+	TEXT("asmPackB16", NOSPLIT|NOFRAME, "func(k int, b *float32, ldb int, dst *float32)")
+	Pragma("noescape")
+	Doc("asmPackB16 writes 16 rows of k elements, a positive multiple of 16, as k rows of 16 elements, 32 elements apart.")
+	Load(Param("k"), RAX)
+	Load(Param("b"), RBX)
+	Load(Param("ldb"), R9)
+	Load(Param("dst"), RCX)
+	SHLQ(Imm(2), R9)
+	b := rows{[]GPPhysical{RBX, R8, R10, R11, R12, RSI}, R9}
+	gemmBases(b, 16)
+	align()
+	Label("loop")
+	for r := range 16 {
+		VMOVUPS(b.at(r, 0), z[r])
+	}
+	transpose16(z[:16], z[16:32])
+	for c := range 16 {
+		VMOVUPS(z[c], Mem{Base: RCX, Disp: c * 128})
+	}
+	for _, r := range b.bases {
+		ADDQ(Imm(64), r)
+	}
+	ADDQ(U32(16*128), RCX)
 	SUBQ(Imm(16), RAX)
 	JG(LabelRef("loop"))
 	VZEROUPPER()
