@@ -1,0 +1,141 @@
+package pass
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
+
+// C16 lays activations of convolutions out in blocks of 16 channels (BlockC16). A value is blocked where a convolution computes it, and what
+// works on blocked values as on any others stays in that layout, so that whole regions of a network do; the plain value is computed where something else reads
+// it. Convolutions must have constant weights of float32 and one or two spatial axes.
+func C16(reg *graph.Registry, g *graph.Graph) (bool, error) {
+	b := graph.NewBuilder(reg, g)
+	b.Reserve()
+	l := &c16{b: b, blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
+	old := g.Nodes
+	g.Nodes = make([]*graph.Node, 0, len(old))
+	for _, n := range old {
+		if l.convert(n) {
+			continue
+		}
+		for _, v := range n.In {
+			l.plain(v)
+		}
+		n.Subgraphs(func(s *graph.Graph) {
+			for _, v := range s.Captures() {
+				l.plain(v)
+			}
+		})
+		g.Nodes = append(g.Nodes, n)
+	}
+	for _, v := range g.Outputs {
+		l.plain(v)
+	}
+	for _, c := range g.Carry {
+		l.plain(c.Out)
+	}
+	return l.changed, b.Err()
+}
+
+type c16 struct {
+	b       *graph.Builder
+	blocked map[*graph.Value]*graph.Value // by the value of the graph, what holds it in blocks
+	pending map[*graph.Value]bool         // values that so far exist in blocks only
+	changed bool
+}
+
+// channelsOf is the number of channels of an image or a line of them, v [N, C, H, W] or [N, C, W] of float32, when it is known.
+func channelsOf(v *graph.Value) (int, bool) {
+	if v == nil || v.Type.DType != tensor.Float32 || v.Type.Rank() != 3 && v.Type.Rank() != 4 {
+		return 0, false
+	}
+	c, ok := v.Type.Shape[1].Int()
+	return c, ok && c > 0
+}
+
+// plain makes sure that v itself is computed.
+func (l *c16) plain(v *graph.Value) {
+	if !l.pending[v] {
+		return
+	}
+	delete(l.pending, v)
+	channels, _ := channelsOf(v)
+	n := &graph.Node{
+		Op: l.b.Registry().Lookup(private, "UnblockC16", 0), In: []*graph.Value{l.blocked[v]},
+		Attrs: []graph.Attr{graph.Int("channels", channels), graph.Int("spatial", v.Type.Rank()-2)},
+	}
+	l.b.Append(n, v)
+}
+
+// block is v in blocks; made on demand.
+func (l *c16) block(v *graph.Value) *graph.Value {
+	if k := l.blocked[v]; k != nil {
+		return k
+	}
+	k := l.b.Op(private+"::BlockC16", v)
+	l.blocked[v] = k
+	return k
+}
+
+// is makes y the blocked form of what v was computed to be.
+func (l *c16) is(v, y *graph.Value) {
+	l.blocked[v], l.pending[v] = y, true
+	l.changed = true
+}
+
+// convert builds n on blocked values, if it can be and if that is of use.
+func (l *c16) convert(n *graph.Node) bool {
+	if n.Op.Domain != "" || !n.Wants(0) || len(n.In) == 0 || n.In[0] == nil {
+		return false
+	}
+	l.b.Prefix(n.Label())
+	switch rule := c16Rules[n.Op.Name]; {
+	case n.Op.Name == "Conv":
+		return l.conv(n)
+	case rule == nil || !slices.ContainsFunc(n.In, func(v *graph.Value) bool { return l.pending[v] }):
+		return false
+	default:
+		if _, ok := channelsOf(n.Out[0]); !ok {
+			return false
+		}
+		y := rule(l, n)
+		if y != nil {
+			l.is(n.Out[0], y)
+		}
+		return y != nil
+	}
+}
+
+// c16Rules build operators on blocked values. They return nil where they cannot.
+var c16Rules = map[string]func(l *c16, n *graph.Node) *graph.Value{
+	"Relu": (*c16).unary, "LeakyRelu": (*c16).unary, "Clip": (*c16).unary, "Elu": (*c16).unary, "Selu": (*c16).unary, "Celu": (*c16).unary,
+	"Sigmoid": (*c16).unary, "Tanh": (*c16).unary, "HardSigmoid": (*c16).unary, "HardSwish": (*c16).unary, "Swish": (*c16).unary,
+	"Mish": (*c16).unary, "Gelu": (*c16).unary, "Erf": (*c16).unary, "Softplus": (*c16).unary, "Softsign": (*c16).unary, "ThresholdedRelu": (*c16).unary,
+	"Abs": (*c16).unary, "Neg": (*c16).unary,
+	"Add": (*c16).binary, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
+	"Concat": (*c16).concat, "GlobalAveragePool": (*c16).globalAverage,
+}
+
+// node builds n with other inputs.
+func (l *c16) node(n *graph.Node, in ...*graph.Value) *graph.Value {
+	args := make([]graph.Arg, 0, len(in)+len(n.Attrs))
+	for _, v := range in {
+		args = append(args, v)
+	}
+	for _, a := range n.Attrs {
+		args = append(args, a)
+	}
+	return l.b.Op(n.Op.Name, args...)
+}
+
+// unary is for functions of single elements; inputs after the first are their parameters.
+func (l *c16) unary(n *graph.Node) *graph.Value {
+	in := slices.Clone(n.In)
+	if !l.pending[in[0]] || slices.ContainsFunc(in[1:], func(v *graph.Value) bool { return l.pending[v] }) {
+		return nil
+	}
+	in[0] = l.blocked[in[0]]
+	return l.node(n, in...)
+}

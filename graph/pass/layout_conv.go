@@ -1,0 +1,116 @@
+package pass
+
+import (
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
+
+// convShape is what is known of a convolution when its operator is chosen: the weights and attributes, and no sizes of images.
+type convShape struct {
+	in, out, group             int
+	kernel, strides, dilations [2]int
+}
+
+// algorithm is the operator that computes such a convolution best; its weights are packed by one named "Pack" and its name.
+func (c *convShape) algorithm() string {
+	return "ConvDirect"
+}
+
+// conv builds a convolution on blocked values.
+func (l *c16) conv(n *graph.Node) bool {
+	c, attrs, ok := readConv(n)
+	if !ok {
+		return false
+	}
+	x, w := n.In[0], n.In[1].Const
+	if !(c.in <= 4 && c.group == 1 && x.Type.Rank() == 4 && l.blocked[x] == nil) { // blocks of so few channels would be mostly empty
+		x = l.block(x)
+	}
+	weights := n.In[1]
+	if w.Rank() == 3 {
+		t, err := w.Reshape(w.Dim(0), w.Dim(1), 1, w.Dim(2))
+		if err != nil {
+			return false
+		}
+		weights = l.b.Const(t)
+	}
+	op := private + "::" + c.algorithm()
+	args := []graph.Arg{x, l.b.Op(private+"::Pack"+c.algorithm(), weights, graph.Int("group", c.group))}
+	if n.Has(2) {
+		l.plain(n.In[2])
+		args = append(args, n.In[2])
+	}
+	for _, a := range attrs {
+		args = append(args, a)
+	}
+	l.is(n.Out[0], l.b.Op(op, args...))
+	return true
+}
+
+// readConv is the shape of a convolution that can be computed on blocked values, with the attributes of the private operators.
+func readConv(n *graph.Node) (c convShape, attrs []graph.Attr, ok bool) {
+	if n.In[1] == nil || n.In[1].Const == nil || n.In[1].Const.DType() != tensor.Float32 {
+		return c, nil, false
+	}
+	w := n.In[1].Const.Shape()
+	rank := len(w)
+	x := n.In[0].Type
+	if rank != 3 && rank != 4 || x.Rank() != rank || x.DType != tensor.Float32 || w.Elems() == 0 {
+		return c, nil, false
+	}
+	c.group = n.Int("group")
+	if c.group < 1 || w[0]%c.group != 0 {
+		return c, nil, false
+	}
+	c.in, c.out = w[1]*c.group, w[0]
+	c.kernel, c.strides, c.dilations = [2]int{1, w[rank-1]}, [2]int{1, 1}, [2]int{1, 1}
+	if rank == 4 {
+		c.kernel[0] = w[2]
+	}
+	axes := rank - 2
+	for i, v := range n.Ints("strides") {
+		c.strides[2-axes+i] = int(v)
+	}
+	for i, v := range n.Ints("dilations") {
+		c.dilations[2-axes+i] = int(v)
+	}
+	pads, ok := convPads(n, &c, axes)
+	if !ok {
+		return c, nil, false
+	}
+	two := func(v [2]int) []int64 { return []int64{int64(v[0]), int64(v[1])} }
+	attrs = []graph.Attr{
+		graph.Int("in_channels", c.in), graph.Int("channels", c.out), graph.Int("group", c.group), graph.Ints("kernel_shape", two(c.kernel)...),
+		graph.Ints("strides", two(c.strides)...), graph.Ints("dilations", two(c.dilations)...), graph.Ints("pads", pads...),
+	}
+	return c, attrs, true
+}
+
+// convPads are top, left, bottom and right of a convolution. They must be known: auto_pad SAME depends on the image's size.
+func convPads(n *graph.Node, c *convShape, axes int) (pads []int64, ok bool) {
+	pads = make([]int64, 4)
+	switch auto := n.Str("auto_pad"); auto {
+	case "", "NOTSET":
+		if p := n.Ints("pads"); len(p) == 2*axes {
+			copy(pads[2-axes:2], p[:axes])
+			copy(pads[4-axes:], p[axes:])
+		}
+	case "VALID":
+	case "SAME_UPPER", "SAME_LOWER":
+		for i := 2 - axes; i < 2; i++ {
+			size, ok := n.In[0].Type.Shape[i+axes].Int()
+			if !ok {
+				return nil, false
+			}
+			outs := (size + c.strides[i] - 1) / c.strides[i]
+			pad := max(0, (outs-1)*c.strides[i]+(c.kernel[i]-1)*c.dilations[i]+1-size)
+			pads[i], pads[2+i] = int64(pad/2), int64(pad-pad/2)
+			if auto == "SAME_LOWER" {
+				pads[i], pads[2+i] = pads[2+i], pads[i]
+			}
+		}
+	default:
+		return nil, false
+	}
+	return pads, true
+}
