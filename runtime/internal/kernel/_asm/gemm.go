@@ -102,7 +102,7 @@ func gemmLoop(g gemmRegs, m int, packed bool, mr, row int, step func(u int, a fu
 	}
 	const unroll = 4
 	ahead := prefetchTile
-	if m <= 4 {
+	if m <= 8 {
 		ahead = prefetchPanel
 	}
 	SUBQ(Imm(unroll), g.k)
