@@ -31,6 +31,7 @@ var fusions = []Pass{}
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
 var layouts = []Pass{
 	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
+	{"c16", C16},                // after the fusions that look for Conv
 }
 
 // Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.

@@ -32,6 +32,7 @@ type directPlan struct {
 	convC16
 	directWeights
 	taps           []kernel.ConvTap
+	reach          int
 	batch          int
 	plain, padded  bool // X is not blocked; its padding is copied to scratch memory
 	rows, width    int
@@ -154,6 +155,7 @@ func planDirect(c *graph.Ctx) (*directPlan, error) {
 		p.slab = p.slabPlanes() * plane
 	}
 	p.taps = p.tapsAt(row, plane)
+	p.reach = kernel.Reach(p.taps)
 	return p, nil
 }
 
@@ -246,7 +248,7 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 	}
 	outRow := (a.left + a.Out[2] + a.right) * 16
 	outPlane := (a.top + a.Out[1] + a.bottom) * outRow
-	s := kernel.ConvSpan{Taps: a.taps, Step: a.pixelStep, WNext: a.k * 16, YNext: outPlane, RNext: a.pixels * 16, Lo: a.lo, Hi: a.hi, Last: true}
+	s := kernel.ConvSpan{Taps: a.taps, Step: a.pixelStep, WNext: a.k * 16, YNext: outPlane, RNext: a.pixels * 16, Lo: a.lo, Hi: a.hi, Last: true, Reach: a.reach}
 	stream := a.rows != a.Out[1] || a.width != a.Out[2]
 	for _, panel := range a.list[p0:p1] {
 		s.Blocks = panel.blocks

@@ -3,8 +3,17 @@ package kernel
 // ConvTap is a run of products in a direct convolution: Lanes elements of the input from Off on, counted from where a pixel begins.
 type ConvTap struct{ Off, Lanes int }
 
-// ConvSpan computes output pixels that lie in a row, 16 channels of each ([N, C/16, H, W, 16] layout), or 32, two blocks at once. The zero value of a
-// field means nothing of its kind.
+// Reach is the number of elements of the input that the taps of a pixel span.
+func Reach(taps []ConvTap) int {
+	far := 0
+	for _, t := range taps {
+		far = max(far, t.Off+t.Lanes)
+	}
+	return far
+}
+
+// ConvSpan computes output pixels that lie in a row, 16 channels of each ([N, C/16, H, W, 16] layout), or 32, two blocks at once. Assembly knows
+// the fields by their offsets.
 type ConvSpan struct {
 	Taps   []ConvTap
 	X      []float32 // from the first pixel on
@@ -12,24 +21,50 @@ type ConvSpan struct {
 	W      []float32 // [K][16] of each block, K being the sum of all lanes
 	Bias   []float32 // [Blocks·16]
 	Y      []float32 // [pixels][16] of each block
-	R      []float32 // what is added, laid out as Y
+	R      []float32 // what is added, laid out as Y, or nil
 	Blocks int       // of 16 output channels: 1 or 2
 
-	WNext, YNext, RNext int // elements from one block to the next
+	WNext, YNext, RNext int // elements from one block to the next; WNext is 16·K
 
 	Lo, Hi float32 // bounds of the result
 
 	More bool // the sums in Y go on: this is not the first part of K
 	Last bool // add Bias and R and apply the bounds: this is the last part of K
+
+	Reach int // of Taps
 }
 
-// reach is the largest offset that a tap touches, plus one.
-func (s *ConvSpan) reach() int {
-	far := 0
-	for _, t := range s.Taps {
-		far = max(far, t.Off+t.Lanes)
+// Run computes a number of pixels, see convSpanGo.
+func (s *ConvSpan) Run(pixels int) {
+	if pixels < 1 {
+		return
 	}
-	return far
+	// The taps and the step are trusted to agree with Reach and WNext.
+	_, _ = s.X[(pixels-1)*s.Step+s.Reach-1], s.W[s.Blocks*s.WNext-1]
+	_ = s.Y[(s.Blocks-1)*s.YNext+16*pixels-1]
+	if s.Last {
+		_ = s.Bias[16*s.Blocks-1]
+		if s.R != nil {
+			_ = s.R[(s.Blocks-1)*s.RNext+16*pixels-1]
+		}
+	}
+	most := spanTile()
+	if most == 0 {
+		convSpanGo(s, pixels)
+		return
+	}
+	t := *s
+	for tiles := (pixels + most - 1) / most; tiles > 0; tiles-- { // of nearly equal size: narrow ones use the registers badly
+		m := (pixels + tiles - 1) / tiles
+		t.tile(m)
+		if pixels -= m; pixels == 0 {
+			return
+		}
+		t.X, t.Y = t.X[m*t.Step:], t.Y[16*m:]
+		if t.R != nil {
+			t.R = t.R[16*m:]
+		}
+	}
 }
 
 // convSpanGo is the contract of ConvSpan.Run: for all pixels p, blocks b and channels c

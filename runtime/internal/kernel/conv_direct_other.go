@@ -1,0 +1,6 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+func spanTile() int          { return 0 }
+func (s *ConvSpan) tile(int) {}
