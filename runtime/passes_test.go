@@ -128,6 +128,11 @@ func TestPasses(t *testing.T) {
 // sameResults holds a graph and its rewritten form to the same values.
 func sameResults(t *testing.T, before, after *graph.Graph) {
 	t.Helper()
+	sameResultsWithin(t, before, after, 1e-6)
+}
+
+func sameResultsWithin(t *testing.T, before, after *graph.Graph, tol float64) {
+	t.Helper()
 	var in []*tensor.Tensor
 	for _, v := range before.Inputs {
 		shape := make([]int, len(v.Type.Shape))
@@ -158,7 +163,7 @@ func sameResults(t *testing.T, before, after *graph.Graph) {
 		t.Fatal(err)
 	}
 	for i := range want {
-		if d := optest.Diff(got[i], want[i], 1e-6, 1e-6); d != "" {
+		if d := optest.Diff(got[i], want[i], tol, tol); d != "" {
 			t.Errorf("output %d: %s", i, d)
 		}
 	}

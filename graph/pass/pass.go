@@ -26,12 +26,19 @@ var Inference = []Pass{
 }
 
 // fusions turn several nodes into one of the private domain ai.onnxrun, whose kernel does their work at once. Every such operator has an Expand.
-var fusions = []Pass{}
+var fusions = []Pass{
+	{"fuse_layernorm", FuseLayerNorm},
+	{"fuse_rmsnorm", FuseRMSNorm}, // after fuse_layernorm, in which it would find its form too
+	{"fuse_gelu", FuseGelu},
+	{"fuse_activation", FuseActivation},
+	{"fuse_softmax", FuseSoftmax},
+}
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
 var layouts = []Pass{
-	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
-	{"c16", C16},                // after the fusions that look for Conv
+	{"pack_matmul", PackMatMul},     // after the fusions that look for MatMul
+	{"c16", C16},                    // after the fusions that look for Conv
+	{"fuse_skipnorm", FuseSkipNorm}, // after the products, which take over sums
 }
 
 // Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.

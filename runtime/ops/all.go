@@ -180,6 +180,8 @@ var all = [][]*graph.Op{
 	sin,
 	sinh,
 	sizeOp,
+	skipLayerNorm,
+	skipRMSNorm,
 	slice,
 	softmax,
 	softplus,
