@@ -45,7 +45,15 @@ func runClip(c *graph.Ctx) error {
 	}
 	switch c.In[0].DType() {
 	case tensor.Float32:
-		clipAll[float32](c, float32(math.Inf(-1)), float32(math.Inf(1)))
+		a := kernel.Activation{Kind: kernel.ActClip}
+		a.Alpha, a.Beta = activationDefaults(a.Kind)
+		if c.Has(1) {
+			a.Alpha = tensor.Data[float32](c.In[1])[0]
+		}
+		if c.Has(2) {
+			a.Beta = tensor.Data[float32](c.In[2])[0]
+		}
+		return apply(c, a)
 	case tensor.Float64:
 		clipAll(c, math.Inf(-1), math.Inf(1))
 	case tensor.Int8:

@@ -22,6 +22,11 @@ type numbers struct {
 	u64 func(y, x []uint64)
 }
 
+// vectorLoop is the loop of a function without parameters.
+func vectorLoop(kind kernel.Act) func(y, x []float32) {
+	return func(y, x []float32) { kernel.Activate(y, x, kernel.Activation{Kind: kind}) }
+}
+
 func (k numbers) run(c *graph.Ctx) error {
 	switch d := c.In[0].DType(); {
 	case d == tensor.Float32 && k.f32 != nil:
@@ -56,7 +61,7 @@ var abs = family(
 		Name: "Abs", Since: 13,
 		Sig:   "(X:T) -> (Y:T); T = num",
 		Infer: graph.Same, InPlace: true,
-		Run: halves(numbers{kernel.AbsFloat[float32], kernel.AbsFloat[float64], kernel.Abs[int8], kernel.Abs[int16], kernel.Abs[int32], kernel.Abs[int64],
+		Run: halves(numbers{vectorLoop(kernel.ActAbs), kernel.AbsFloat[float64], kernel.Abs[int8], kernel.Abs[int16], kernel.Abs[int32], kernel.Abs[int64],
 			kernel.Abs[uint8], kernel.Abs[uint16], kernel.Abs[uint32], kernel.Abs[uint64]}.run),
 	},
 	&graph.Op{Since: 6, Sig: "T = int f16 f32 f64"},
@@ -69,7 +74,7 @@ var neg = family(
 		Name: "Neg", Since: 13,
 		Sig:   "(X:T) -> (Y:T); T = float i8 i16 i32 i64",
 		Infer: graph.Same, InPlace: true,
-		Run: halves(numbers{f32: kernel.Neg[float32], f64: kernel.Neg[float64], i8: kernel.Neg[int8], i16: kernel.Neg[int16], i32: kernel.Neg[int32], i64: kernel.Neg[int64]}.run),
+		Run: halves(numbers{f32: vectorLoop(kernel.ActNeg), f64: kernel.Neg[float64], i8: kernel.Neg[int8], i16: kernel.Neg[int16], i32: kernel.Neg[int32], i64: kernel.Neg[int64]}.run),
 	},
 	&graph.Op{Since: 6, Sig: "T = f16 f32 f64 i8 i16 i32 i64"},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64; consumed_inputs ints"},
@@ -81,7 +86,7 @@ var sign = family(
 		Name: "Sign", Since: 13,
 		Sig:   "(input:T) -> (output:T); T = num",
 		Infer: graph.Same, InPlace: true,
-		Run: halves(numbers{kernel.Sign[float32], kernel.Sign[float64], kernel.Sign[int8], kernel.Sign[int16], kernel.Sign[int32], kernel.Sign[int64],
+		Run: halves(numbers{vectorLoop(kernel.ActSign), kernel.Sign[float64], kernel.Sign[int8], kernel.Sign[int16], kernel.Sign[int32], kernel.Sign[int64],
 			kernel.Sign[uint8], kernel.Sign[uint16], kernel.Sign[uint32], kernel.Sign[uint64]}.run),
 	},
 	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64"},
@@ -98,7 +103,7 @@ var erf = family(
 )
 
 var (
-	erfFloats = floats(math.Erf)
+	erfFloats = applied(kernel.ActErf, "", "")
 	erfInts   = numbers{i8: kernel.ErfInt[int8], i16: kernel.ErfInt[int16], i32: kernel.ErfInt[int32], i64: kernel.ErfInt[int64],
 		u8: kernel.ErfInt[uint8], u16: kernel.ErfInt[uint16], u32: kernel.ErfInt[uint32], u64: kernel.ErfInt[uint64]}
 )

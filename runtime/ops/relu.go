@@ -3,6 +3,7 @@ package ops
 import (
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // Relu is max(0, x); NaN stays NaN.
@@ -21,7 +22,7 @@ var relu = family(
 func runRelu(c *graph.Ctx) error {
 	switch c.In[0].DType() {
 	case tensor.Float32:
-		mapUnary(c, reluOf[float32])
+		return apply(c, kernel.Activation{Kind: kernel.ActRelu})
 	case tensor.Float64:
 		mapUnary(c, reluOf[float64])
 	case tensor.Int8:
@@ -38,7 +39,7 @@ func runRelu(c *graph.Ctx) error {
 	return nil
 }
 
-func reluOf[T float32 | float64 | int8 | int16 | int32 | int64](y, x []T) {
+func reluOf[T float64 | int8 | int16 | int32 | int64](y, x []T) {
 	for i, v := range x {
 		if v < 0 {
 			v = 0

@@ -147,7 +147,7 @@ func (a Activation) At(x float64) float64 {
 	case ActGelu:
 		return 0.5 * x * math.Erfc(-x/math.Sqrt2)
 	case ActGeluTanh:
-		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+		return x * Sigmoid(2*math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)) // (1 + tanh u)/2 without its cancellation
 	case ActSoftplus:
 		return Softplus(x)
 	case ActSoftsign:

@@ -22,6 +22,7 @@ var families = map[string]func(){
 	"conv": conv,
 	"gemm": gemm,
 	"spin": spin,
+	"vec":  vecUnary,
 }
 
 func main() {
