@@ -13,7 +13,7 @@ import (
 func C16(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	b := graph.NewBuilder(reg, g)
 	b.Reserve()
-	l := &c16{b: b, blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
+	l := &c16{b: b, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
 	old := g.Nodes
 	g.Nodes = make([]*graph.Node, 0, len(old))
 	for _, n := range old {
@@ -41,6 +41,7 @@ func C16(reg *graph.Registry, g *graph.Graph) (bool, error) {
 
 type c16 struct {
 	b       *graph.Builder
+	readers readers
 	blocked map[*graph.Value]*graph.Value // by the value of the graph, what holds it in blocks
 	pending map[*graph.Value]bool         // values that so far exist in blocks only
 	changed bool
@@ -114,20 +115,8 @@ var c16Rules = map[string]func(l *c16, n *graph.Node) *graph.Value{
 	"Sigmoid": (*c16).unary, "Tanh": (*c16).unary, "HardSigmoid": (*c16).unary, "HardSwish": (*c16).unary, "Swish": (*c16).unary,
 	"Mish": (*c16).unary, "Gelu": (*c16).unary, "Erf": (*c16).unary, "Softplus": (*c16).unary, "Softsign": (*c16).unary, "ThresholdedRelu": (*c16).unary,
 	"Abs": (*c16).unary, "Neg": (*c16).unary,
-	"Add": (*c16).binary, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
+	"Add": (*c16).add, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
 	"Concat": (*c16).concat, "GlobalAveragePool": (*c16).globalAverage,
-}
-
-// node builds n with other inputs.
-func (l *c16) node(n *graph.Node, in ...*graph.Value) *graph.Value {
-	args := make([]graph.Arg, 0, len(in)+len(n.Attrs))
-	for _, v := range in {
-		args = append(args, v)
-	}
-	for _, a := range n.Attrs {
-		args = append(args, a)
-	}
-	return l.b.Op(n.Op.Name, args...)
 }
 
 // unary is for functions of single elements; inputs after the first are their parameters.
@@ -136,6 +125,9 @@ func (l *c16) unary(n *graph.Node) *graph.Value {
 	if !l.pending[in[0]] || slices.ContainsFunc(in[1:], func(v *graph.Value) bool { return l.pending[v] }) {
 		return nil
 	}
+	if y := l.activate(n); y != nil {
+		return y
+	}
 	in[0] = l.blocked[in[0]]
-	return l.node(n, in...)
+	return sameNode(l.b, n, n.Attrs, in...)
 }

@@ -14,7 +14,15 @@ func (l *c16) binary(n *graph.Node) *graph.Value {
 			return nil
 		}
 	}
-	return l.node(n, in[:]...)
+	return sameNode(l.b, n, n.Attrs, in[:]...)
+}
+
+// add is a sum, which a convolution before it computes where it can.
+func (l *c16) add(n *graph.Node) *graph.Value {
+	if y := l.residual(n); y != nil {
+		return y
+	}
+	return l.binary(n)
 }
 
 // operand is v as an operand of an elementwise operator on blocks of so many channels: in blocks itself, a scalar, or a constant per channel in blocks.

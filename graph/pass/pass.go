@@ -32,6 +32,7 @@ var fusions = []Pass{
 	{"fuse_gelu", FuseGelu},
 	{"fuse_activation", FuseActivation},
 	{"fuse_softmax", FuseSoftmax},
+	{"fuse_conv", FuseConv},
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
