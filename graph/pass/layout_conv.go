@@ -13,6 +13,9 @@ type convShape struct {
 
 // algorithm is the operator that computes such a convolution best; its weights are packed by one named "Pack" and its name.
 func (c *convShape) algorithm() string {
+	if c.group > 1 && c.group == c.in && c.in == c.out {
+		return "ConvDepthwise"
+	}
 	return "ConvDirect"
 }
 

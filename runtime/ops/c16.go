@@ -109,14 +109,17 @@ func inferConvC16(c *graph.Infer, wide bool) (g convC16, err error) {
 }
 
 // checkPacked reports packed weights of another shape than want.
-func checkPacked(c *graph.Infer, want ...int) error {
-	w, ok := c.Shape(1)
+func checkPacked(c *graph.Infer, want ...int) error { return checkPackedAt(c, 1, want...) }
+
+// checkPackedAt is checkPacked for weights that are input i.
+func checkPackedAt(c *graph.Infer, i int, want ...int) error {
+	w, ok := c.Shape(i)
 	bad := ok && len(w) != len(want)
-	for i := 0; ok && !bad && i < len(w); i++ {
-		bad = w[i].IsInt() && !w[i].Is(want[i])
+	for k := 0; ok && !bad && k < len(w); k++ {
+		bad = w[k].IsInt() && !w[k].Is(want[k])
 	}
 	if bad {
-		return graph.Shapef("packed weights of %s, want %v", c.Type(1), tensor.Shape(want))
+		return graph.Shapef("packed weights of %s, want %v", c.Type(i), tensor.Shape(want))
 	}
 	return nil
 }

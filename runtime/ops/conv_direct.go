@@ -287,10 +287,9 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 // from element x on. Rows and elements outside of the image are zeros.
 func padRows(dst, src []float32, y, n, h, x, width, w int) {
 	lo, hi := min(max(0, -x), width), min(width, w-x)
-	hi = max(lo, hi)
 	for i := range n {
 		row := dst[i*width:][:width]
-		if y+i < 0 || y+i >= h {
+		if y+i < 0 || y+i >= h || lo >= hi {
 			clear(row)
 			continue
 		}

@@ -19,10 +19,11 @@ import (
 
 // families are the generators, by the names of their files.
 var families = map[string]func(){
-	"conv": conv,
-	"gemm": gemm,
-	"spin": spin,
-	"vec":  vecUnary,
+	"conv":      conv,
+	"depthwise": depthwise,
+	"gemm":      gemm,
+	"spin":      spin,
+	"vec":       vecUnary,
 }
 
 func main() {

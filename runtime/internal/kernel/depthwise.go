@@ -1,0 +1,72 @@
+package kernel
+
+import "math"
+
+// Depthwise is a convolution of each channel by itself, on blocks of 16 channels: rows of pixels [W][16]. The first output sees the first pixel
+// of X first; pads must be in X. Bits of an output do not depend on which outputs are computed with it. Assembly knows the fields by their offsets, up to XRow.
+type Depthwise struct {
+	X    []float32 // from the first pixel on
+	W    []float32 // [Kernel[0]][Kernel[1]][16]
+	Bias []float32 // [16]
+	Y    []float32 // from the first output on
+	R    []float32 // what is added, nil without
+
+	Rows, Cols     int // of the outputs
+	Lo, Hi         float32
+	Kernel, Stride [2]int
+
+	xStep, yStep, rStep  int // bytes from row to row
+	down, tap, line, col int // bytes in X: to the next row of outputs, tap, row of taps after the last tap of one, and column of outputs
+
+	XRow, YRow, RRow int // elements from row to row
+	Dilation         [2]int
+}
+
+// Run computes the outputs: see depthwiseGo.
+func (d *Depthwise) Run() {
+	if d.Rows < 1 || d.Cols < 1 {
+		return
+	}
+	_ = d.X[((d.Rows-1)*d.Stride[0]+(d.Kernel[0]-1)*d.Dilation[0])*d.XRow+((d.Cols-1)*d.Stride[1]+(d.Kernel[1]-1)*d.Dilation[1])*16+15]
+	_ = d.W[d.Kernel[0]*d.Kernel[1]*16-1]
+	_ = d.Bias[15]
+	_ = d.Y[(d.Rows-1)*d.YRow+d.Cols*16-1]
+	d.xStep, d.yStep, d.rStep = 4*d.XRow, 4*d.YRow, 0
+	if d.R != nil {
+		_ = d.R[(d.Rows-1)*d.RRow+d.Cols*16-1]
+		d.rStep = 4 * max(d.RRow, 1) // 0 is for no R
+	}
+	d.down, d.tap, d.col = d.xStep*d.Stride[0], 64*d.Dilation[1], 64*d.Stride[1]
+	d.line = d.xStep*d.Dilation[0] - d.Kernel[1]*d.tap
+	d.run()
+}
+
+// depthwiseGo is the contract of Depthwise.Run: for all rows r, columns c and lanes l
+//
+//	s = Bias[l]
+//	for ky, kx, in order: s = fma(X[(r·Stride[0] + ky·Dilation[0])·XRow + (c·Stride[1] + kx·Dilation[1])·16 + l], W[ky][kx][l], s)
+//	Y[r·YRow + 16·c + l] = min(max(s + R[r·RRow + 16·c + l], Lo), Hi)   // NaN stays NaN
+func depthwiseGo(d *Depthwise) {
+	for r := range d.Rows {
+		for c := range d.Cols {
+			y := d.Y[r*d.YRow+16*c:][:16]
+			copy(y, d.Bias[:16])
+			w := d.W
+			for ky := range d.Kernel[0] {
+				for kx := range d.Kernel[1] {
+					x := d.X[(r*d.Stride[0]+ky*d.Dilation[0])*d.XRow+(c*d.Stride[1]+kx*d.Dilation[1])*16:][:16]
+					for l := range y {
+						y[l] = float32(math.FMA(float64(x[l]), float64(w[l]), float64(y[l])))
+					}
+					w = w[16:]
+				}
+			}
+			if d.R != nil {
+				for l, v := range d.R[r*d.RRow+16*c:][:16] {
+					y[l] += v
+				}
+			}
+			Clip(y, y, d.Lo, d.Hi)
+		}
+	}
+}

@@ -1,0 +1,36 @@
+//go:build !noasm
+
+package kernel
+
+import "unsafe"
+
+func (d *Depthwise) run() {
+	var kind [2]int // kernel and stride of those that have a loop of their own
+	if d.Kernel[0] == d.Kernel[1] && d.Stride[0] == d.Stride[1] && d.Dilation == [2]int{1, 1} {
+		kind = [2]int{d.Kernel[0], d.Stride[0]}
+	}
+	t := (*byte)(unsafe.Pointer(d))
+	switch {
+	case useAVX512:
+		switch kind {
+		case [2]int{3, 1}:
+			asmDepthwise512K3S1(t)
+		case [2]int{3, 2}:
+			asmDepthwise512K3S2(t)
+		case [2]int{5, 1}:
+			asmDepthwise512K5S1(t)
+		case [2]int{5, 2}:
+			asmDepthwise512K5S2(t)
+		case [2]int{7, 1}:
+			asmDepthwise512K7S1(t)
+		default:
+			asmDepthwise512(t)
+		}
+	case useAVX2 && kind == [2]int{3, 1}:
+		asmDepthwise2K3S1(t)
+	case useAVX2:
+		asmDepthwise2(t)
+	default:
+		depthwiseGo(d)
+	}
+}

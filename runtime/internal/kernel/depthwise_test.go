@@ -1,0 +1,137 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// depthwiseOf is a convolution with random integers, whose sums are exact, or random numbers, in guarded memory.
+func depthwiseOf(r *rand.Rand, k, stride, dilation [2]int, rows, cols int, exact bool) (*Depthwise, func() bool) {
+	d := &Depthwise{Kernel: k, Stride: stride, Dilation: dilation, Rows: rows, Cols: cols, Lo: -50, Hi: 100}
+	d.XRow = ((cols-1)*stride[1]+(k[1]-1)*dilation[1]+1)*16 + r.IntN(3)*16
+	d.YRow, d.RRow = cols*16+r.IntN(2)*32, cols*16
+	inRows := (rows-1)*stride[0] + (k[0]-1)*dilation[0] + 1
+	var ok [4]func() bool
+	d.X, ok[0] = guarded(inRows * d.XRow)
+	d.W, ok[1] = guarded(k[0] * k[1] * 16)
+	d.Bias, ok[2] = guarded(16)
+	d.Y, ok[3] = guarded(rows * d.YRow)
+	for _, s := range [][]float32{d.X, d.W, d.Bias} {
+		integers(r, s)
+		if !exact {
+			for i := range s {
+				s[i] = float32(r.NormFloat64())
+			}
+		}
+	}
+	if r.IntN(2) == 0 {
+		d.R = make([]float32, rows*d.RRow)
+		integers(r, d.R)
+	}
+	for i := range d.Y {
+		d.Y[i] = -777
+	}
+	return d, func() bool {
+		for _, f := range ok {
+			if !f() {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// TestDepthwise holds every kernel with a loop of its own, and the one for all others, against the contract, for every tail of rows and columns.
+func TestDepthwise(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		type shape struct{ k, s, d [2]int }
+		for _, s := range []shape{
+			{[2]int{3, 3}, [2]int{1, 1}, [2]int{1, 1}}, {[2]int{3, 3}, [2]int{2, 2}, [2]int{1, 1}}, {[2]int{5, 5}, [2]int{1, 1}, [2]int{1, 1}},
+			{[2]int{5, 5}, [2]int{2, 2}, [2]int{1, 1}}, {[2]int{7, 7}, [2]int{1, 1}, [2]int{1, 1}}, {[2]int{7, 7}, [2]int{2, 2}, [2]int{1, 1}},
+			{[2]int{3, 3}, [2]int{1, 1}, [2]int{2, 3}}, {[2]int{1, 9}, [2]int{1, 1}, [2]int{1, 2}}, {[2]int{4, 1}, [2]int{3, 2}, [2]int{1, 1}}, {[2]int{1, 1}, [2]int{1, 1}, [2]int{1, 1}},
+		} {
+			for rows := range 6 {
+				for cols := range 17 {
+					d, ok := depthwiseOf(r, s.k, s.s, s.d, rows, cols, true)
+					want := *d
+					want.Y = slices.Clone(d.Y)
+					depthwiseGo(&want)
+					d.Run()
+					if !ok() || !slices.Equal(d.Y, want.Y) {
+						t.Fatalf("%v, %d × %d outputs: guards %v, got %v, want %v", s, rows, cols, ok(), d.Y, want.Y)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestDepthwiseBits: an output's bits are the same wherever its tile begins; NaN passes the bounds.
+func TestDepthwiseBits(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(5, 6))
+		for _, k := range []int{3, 4, 5, 7} {
+			d, _ := depthwiseOf(r, [2]int{k, k}, [2]int{1, 1}, [2]int{1, 1}, 5, 15, false)
+			d.R, d.YRow = nil, 15*16
+			d.Lo = -0.5
+			d.X[(2*d.XRow)+5*16+3] = float32(math.NaN())
+			d.X[d.XRow+7*16+1] = float32(math.Inf(1))
+			d.X[8*16+2] = math.Float32frombits(1)
+			d.Run()
+			one := *d
+			one.Rows, one.Cols = 1, 1
+			for i := range 5 {
+				for j := range 15 {
+					one.X = d.X[i*d.XRow+j*16:]
+					one.Y = make([]float32, 16)
+					one.Run()
+					for l, v := range one.Y {
+						if got := d.Y[i*d.YRow+j*16+l]; math.Float32bits(v) != math.Float32bits(got) {
+							t.Fatalf("kernel %d, output %d, %d, lane %d: %v alone, %v among others", k, i, j, l, v, got)
+						}
+					}
+				}
+			}
+			if v := d.Y[2*d.YRow+5*16+3]; v == v {
+				t.Fatalf("kernel %d: %v, want NaN", k, v)
+			}
+		}
+	})
+}
+
+// FuzzDepthwise compares assembly with the contract.
+func FuzzDepthwise(f *testing.F) {
+	f.Add(uint64(1), uint8(3), uint8(3), uint8(1), uint8(1), uint8(4), uint8(9))
+	f.Add(uint64(2), uint8(2), uint8(5), uint8(3), uint8(2), uint8(1), uint8(3))
+	f.Fuzz(func(t *testing.T, seed uint64, k0, k1, s, dil, rows, cols uint8) {
+		bound := func(v uint8, most int) int { return 1 + int(v)%most }
+		k, st, di := [2]int{bound(k0, 7), bound(k1, 7)}, [2]int{bound(s, 3), bound(s/4, 3)}, [2]int{bound(dil, 3), bound(dil/4, 3)}
+		d, ok := depthwiseOf(rand.New(rand.NewPCG(seed, 0)), k, st, di, bound(rows, 5), bound(cols, 20), true)
+		want := *d
+		want.Y = slices.Clone(d.Y)
+		depthwiseGo(&want)
+		d.Run()
+		if !ok() || !slices.Equal(d.Y, want.Y) {
+			t.Fatalf("%v %v %v: guards %v, got %v, want %v", k, st, di, ok(), d.Y, want.Y)
+		}
+	})
+}
+
+func BenchmarkDepthwise(b *testing.B) {
+	for _, s := range [][4]int{{3, 1, 112, 1}, {3, 1, 56, 1}, {3, 1, 28, 1}, {3, 1, 14, 1}, {3, 1, 7, 1}, {3, 2, 56, 1}, {3, 2, 14, 1}, {5, 1, 28, 1}, {5, 1, 14, 1}, {5, 1, 7, 1}, {5, 2, 28, 1}, {5, 2, 7, 1}, {7, 1, 56, 1}, {7, 1, 14, 1}, {7, 1, 7, 1}, {3, 1, 28, 2}} {
+		k, stride, size, dil := s[0], s[1], s[2], s[3]
+		b.Run(fmt.Sprintf("%dx%ds%dd%d@%d", k, k, stride, dil, size), func(b *testing.B) {
+			in := (size-1)*stride + (k-1)*dil + 1
+			d := &Depthwise{Kernel: [2]int{k, k}, Stride: [2]int{stride, stride}, Dilation: [2]int{dil, dil}, Rows: size, Cols: size, Hi: 6,
+				X: make([]float32, in*in*16), W: make([]float32, k*k*16), Bias: make([]float32, 16), Y: make([]float32, size*size*16), XRow: in * 16, YRow: size * 16}
+			for b.Loop() {
+				d.Run()
+			}
+			b.ReportMetric(2*float64(k*k*16*size*size)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
+		})
+	}
+}
