@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"runtime"
 	"unsafe"
+
+	"github.com/x448/float16"
 )
 
 // ErrShape marks an extent, rank or size that does not fit.
@@ -136,6 +138,8 @@ func GoType[T Elem | ~string]() DType {
 		return Complex64
 	case complex128:
 		return Complex128
+	case float16.Float16:
+		return Float16
 	case string:
 		return String
 	}

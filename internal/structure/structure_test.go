@@ -20,6 +20,7 @@ var allowed = []struct {
 	{"graph", []string{"graph/tensor"}},
 	{"graph/pass", []string{"graph", "graph/tensor"}},
 	{"onnx", []string{"graph", "graph/tensor", "onnx/internal/..."}},
+	{"onnx/onnxgo", []string{"graph", "graph/tensor", "graph/tensor/gorgonia", "onnx", "runtime", "runtime/ops"}},
 	{"onnx/internal/...", []string{"graph", "graph/tensor", "onnx/internal/..."}},
 	{"runtime", []string{"graph", "graph/tensor", "graph/pass", "runtime/ops", "runtime/internal/..."}},
 	{"runtime/ops", []string{"graph", "graph/tensor", "runtime/internal/kernel"}},
@@ -63,6 +64,19 @@ func TestImports(t *testing.T) {
 			if ours && !slices.ContainsFunc(allowed[i].may, func(p string) bool { return matches(p, inner) }) {
 				t.Errorf("%s imports %s", pkg, inner)
 			}
+		}
+	}
+}
+
+// TestLight: who runs models does not link the libraries that only bridges need.
+func TestLight(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module+"cmd/...", module+"onnx", module+"runtime").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, heavy := range []string{"gorgonia.org/", "gonum.org/", "github.com/owulveryck/", "github.com/apache/arrow"} {
+		if strings.Contains(string(out), heavy) {
+			t.Errorf("the command, onnx or runtime links %s", heavy)
 		}
 	}
 }

@@ -201,6 +201,7 @@ var all = [][]*graph.Op{
 	swish,
 	tan,
 	tanh,
+	tfIdfVectorizer,
 	thresholdedRelu,
 	tile,
 	topK,
