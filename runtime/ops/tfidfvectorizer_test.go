@@ -20,7 +20,7 @@ func TestTfIdfVectorizer(t *testing.T) {
 	words := tensor.Must(tensor.OfStrings([]string{"a", "b", "ab", "a"}, 2, 2))
 	optest.Run(t, Registry(), "TfIdfVectorizer", []optest.Case{
 		{Name: "all", In: ts(x), Attrs: attrs("TF", 1, 2, 0), Want: ts(f32([]float32{3, 2, 2, 0, 1}, 5))},
-		{Name: "skips", In: ts(x), Attrs: attrs("TF", 2, 2, 3), Want: ts(f32([]float32{0, 0, 4, 0, 2}, 5))},
+		{Name: "skips", In: ts(x), Attrs: attrs("TF", 2, 2, 3), Want: ts(f32([]float32{0, 0, 4, 0, 3}, 5))},
 		{Name: "weights of what is there", In: ts(x), Attrs: attrs("IDF", 1, 2, 0, weights), Want: ts(f32([]float32{3, 2, 10, 0, 0.5}, 5))},
 		{Name: "weighted counts", In: ts(x), Attrs: attrs("TFIDF", 1, 2, 0, weights), Want: ts(f32([]float32{9, 4, 20, 0, 0.5}, 5))},
 		{Name: "strings do not run together", In: ts(words), Attrs: []graph.Attr{graph.Str("mode", "TF"), graph.Int("min_gram_length", 2), graph.Int("max_gram_length", 2),
