@@ -128,26 +128,26 @@ func arithmetic(name string, run func(*graph.Ctx) error, ints func(a, b graph.Di
 }
 
 // Add is a + b.
-var add = arithmetic("Add", binary(arith{
-	kernel.Add[float32], kernel.Add[float64], kernel.Add[int8], kernel.Add[int16], kernel.Add[int32],
+var add = arithmetic("Add", vectorized(kernel.BinAdd, arith{
+	nil, kernel.Add[float64], kernel.Add[int8], kernel.Add[int16], kernel.Add[int32],
 	kernel.Add[int64], kernel.Add[uint8], kernel.Add[uint16], kernel.Add[uint32], kernel.Add[uint64],
 }), graph.Dim.Add)
 
 // Sub is a − b.
-var sub = arithmetic("Sub", binary(arith{
-	kernel.Sub[float32], kernel.Sub[float64], kernel.Sub[int8], kernel.Sub[int16], kernel.Sub[int32],
+var sub = arithmetic("Sub", vectorized(kernel.BinSub, arith{
+	nil, kernel.Sub[float64], kernel.Sub[int8], kernel.Sub[int16], kernel.Sub[int32],
 	kernel.Sub[int64], kernel.Sub[uint8], kernel.Sub[uint16], kernel.Sub[uint32], kernel.Sub[uint64],
 }), graph.Dim.Sub)
 
 // Mul is a · b.
-var mul = arithmetic("Mul", binary(arith{
-	kernel.Mul[float32], kernel.Mul[float64], kernel.Mul[int8], kernel.Mul[int16], kernel.Mul[int32],
+var mul = arithmetic("Mul", vectorized(kernel.BinMul, arith{
+	nil, kernel.Mul[float64], kernel.Mul[int8], kernel.Mul[int16], kernel.Mul[int32],
 	kernel.Mul[int64], kernel.Mul[uint8], kernel.Mul[uint16], kernel.Mul[uint32], kernel.Mul[uint64],
 }), graph.Dim.Mul)
 
 // Div is a / b; of integers it is cut toward zero, and 0 where b is 0.
-var div = arithmetic("Div", binary(arith{
-	kernel.DivFloat[float32], kernel.DivFloat[float64], kernel.DivInt[int8], kernel.DivInt[int16], kernel.DivInt[int32],
+var div = arithmetic("Div", vectorized(kernel.BinDiv, arith{
+	nil, kernel.DivFloat[float64], kernel.DivInt[int8], kernel.DivInt[int16], kernel.DivInt[int32],
 	kernel.DivInt[int64], kernel.DivInt[uint8], kernel.DivInt[uint16], kernel.DivInt[uint32], kernel.DivInt[uint64],
 }), divDim)
 
@@ -212,7 +212,7 @@ var pRelu = family(
 		Sig: `(X:T, slope:T) -> (Y:T)
 			T = float i32 i64 u32 u64`,
 		Infer: inferBroadcastTo, InPlace: true,
-		Run: halves(binary(arith{f32: kernel.PRelu[float32], f64: kernel.PRelu[float64], i32: kernel.PRelu[int32], i64: kernel.PRelu[int64], u32: kernel.PRelu[uint32], u64: kernel.PRelu[uint64]})),
+		Run: halves(vectorized(kernel.BinPRelu, arith{f64: kernel.PRelu[float64], i32: kernel.PRelu[int32], i64: kernel.PRelu[int64], u32: kernel.PRelu[uint32], u64: kernel.PRelu[uint64]})),
 	},
 	&graph.Op{Since: 9, Sig: "T = f16 f32 f64 i32 i64 u32 u64"},
 	&graph.Op{Since: 7, Sig: "T = f16 f32 f64"},

@@ -125,6 +125,53 @@ func mapPairs[T, R any](c *graph.Ctx, y []R, a, b []T, f func(y []R, a, b []T, s
 	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), binaryArgs[T, R]{a, b, y, plan, f})
 }
 
+// vectorized runs a function of two numbers that has vector instructions for float32, with broadcasting, and the loops k for other types.
+func vectorized(op kernel.Binary, k arith) func(*graph.Ctx) error {
+	run := binary(k)
+	return func(c *graph.Ctx) error {
+		if err := sameOperands(c); err != nil {
+			return err
+		}
+		if c.In[0].DType() != tensor.Float32 {
+			return run(c)
+		}
+		mapFloats(c, op)
+		return nil
+	}
+}
+
+type floatArgs struct {
+	op   kernel.Binary
+	y    []float32
+	in   [2][]float32
+	plan *kernel.Axes
+}
+
+// Do takes pieces that are rows of a matrix together: they may be a few elements long, as those of blocked channels.
+func (p *floatArgs) Do(_, lo, hi int) {
+	for c := p.plan.Seek(0, lo); lo < hi; {
+		rows := c.Rows(hi - lo)
+		var o [2]kernel.Operand
+		for k := range o {
+			o[k] = kernel.Operand{Data: p.in[k][c.Off[k]:], Row: c.RowStep(k), Step: c.Step[k]}
+		}
+		p.op.Apply(p.y[c.At:], o[0], o[1], rows, c.N)
+		lo += rows
+		c.Skip(rows)
+	}
+}
+
+// mapFloats computes output 0 from inputs 0 and 1, which are float32, with broadcasting.
+func mapFloats(c *graph.Ctx, op kernel.Binary) {
+	y := tensor.Data[float32](c.Out[0])
+	if len(y) == 0 {
+		return
+	}
+	plan := broadcastPlan(c)
+	in := [2][]float32{tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1])}
+	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), floatArgs{op, y, in, plan})
+}
+
 // broadcastPlan is the plan for all inputs, kept while the shapes stay.
 func broadcastPlan(c *graph.Ctx) *kernel.Axes {
 	plan, _ := c.Memo.(*kernel.Axes)

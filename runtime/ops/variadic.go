@@ -8,9 +8,9 @@ import (
 
 // Max and Min are the largest and smallest of any number of tensors, NaN if one is; Sum and Mean add them up. All broadcast.
 var (
-	maxOp = extreme("Max", "max", arith{kernel.Max[float32], kernel.Max[float64], kernel.Max[int8], kernel.Max[int16], kernel.Max[int32],
+	maxOp = extreme("Max", "max", kernel.BinMax, arith{nil, kernel.Max[float64], kernel.Max[int8], kernel.Max[int16], kernel.Max[int32],
 		kernel.Max[int64], kernel.Max[uint8], kernel.Max[uint16], kernel.Max[uint32], kernel.Max[uint64]}, graph.Dim.Max)
-	minOp = extreme("Min", "min", arith{kernel.Min[float32], kernel.Min[float64], kernel.Min[int8], kernel.Min[int16], kernel.Min[int32],
+	minOp = extreme("Min", "min", kernel.BinMin, arith{nil, kernel.Min[float64], kernel.Min[int8], kernel.Min[int16], kernel.Min[int32],
 		kernel.Min[int64], kernel.Min[uint8], kernel.Min[uint16], kernel.Min[uint32], kernel.Min[uint64]}, minDim)
 	sum  = total("Sum", "sum")
 	mean = total("Mean", "mean")
@@ -28,12 +28,12 @@ func minDim(a, b graph.Dim) graph.Dim {
 	return graph.Unknown()
 }
 
-func extreme(name, out string, k arith, ints func(a, b graph.Dim) graph.Dim) []*graph.Op {
+func extreme(name, out string, op kernel.Binary, k arith, ints func(a, b graph.Dim) graph.Dim) []*graph.Op {
 	return family(
 		&graph.Op{
 			Name: name, Since: 13,
 			Sig:   "(data_0*:T) -> (" + out + ":T); T = num",
-			Infer: inferVariadic(ints), Run: halves(foldLoops(k)),
+			Infer: inferVariadic(ints), Run: halves(foldLoops(op, k)),
 		},
 		&graph.Op{Since: 12, Sig: "T = int f16 f32 f64"},
 		&graph.Op{Since: 8, Sig: "T = f16 f32 f64"},
@@ -55,7 +55,7 @@ func inferVariadic(ints func(a, b graph.Dim) graph.Dim) func(*graph.Infer) error
 }
 
 func total(name, out string) []*graph.Op {
-	add := foldLoops(arith{f32: kernel.Add[float32], f64: kernel.Add[float64]})
+	add := foldLoops(kernel.BinAdd, arith{f64: kernel.Add[float64]})
 	run := add
 	if name == "Mean" {
 		run = func(c *graph.Ctx) error {
@@ -88,14 +88,19 @@ func scale[T float32 | float64](y []T, n int) {
 	}
 }
 
-// foldLoops applies a binary loop from the first operand to the last: y = f(f(x0, x1), x2) …
-func foldLoops(k arith) func(*graph.Ctx) error {
+// foldLoops applies a function of two numbers from the first operand to the last: y = f(f(x0, x1), x2) …
+func foldLoops(op kernel.Binary, k arith) func(*graph.Ctx) error {
+	k.f32 = func(y, a, b []float32, sa, sb int) {
+		op.Apply(y, kernel.Operand{Data: a, Step: sa}, kernel.Operand{Data: b, Step: sb}, 1, len(y))
+	}
 	return func(c *graph.Ctx) error {
 		if err := sameOperands(c); err != nil {
 			return err
 		}
 		switch d := c.In[0].DType(); {
-		case d == tensor.Float32 && k.f32 != nil:
+		case d == tensor.Float32 && len(c.In) == 2:
+			mapFloats(c, op)
+		case d == tensor.Float32:
 			foldAll(c, k.f32)
 		case d == tensor.Float64 && k.f64 != nil:
 			foldAll(c, k.f64)

@@ -42,7 +42,7 @@ func TestActivateAccuracy(t *testing.T) {
 		ActElu:         {2, 0},
 		ActSelu:        {2.5, 0},
 		ActSigmoid:     {2.75, 3e-39}, // eˣ overflows before its reciprocal is 0
-		ActSwish:       {4, 1e-8}, // alpha·x is rounded
+		ActSwish:       {4, 1e-8},     // alpha·x is rounded
 		ActMish:        {5, 1e-40},
 		ActHardSigmoid: {1, 6e-8}, // alpha·x may cancel beta
 		ActHardSwish:   {1.75, 2e-7},

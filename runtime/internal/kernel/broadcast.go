@@ -113,16 +113,29 @@ func (a *Axes) Seek(first, piece int) Cursor {
 }
 
 // Next moves to the next piece; most often by additions, since loops may be a few elements long.
-func (c *Cursor) Next() {
-	if c.left == 1 {
-		*c = c.axes.Seek(c.first, c.piece+1)
+func (c *Cursor) Next() { c.Skip(1) }
+
+// Rows is how many pieces from the cursor's on lie along one axis, at most limit, so that they are rows of a matrix.
+func (c *Cursor) Rows(limit int) int { return min(limit, c.left) }
+
+// RowStep is how far operand k moves from one of them to the next.
+func (c *Cursor) RowStep(k int) int {
+	if step := c.axes.Step[c.first+k]; len(step) > 1 {
+		return step[len(step)-2]
+	}
+	return 0
+}
+
+// Skip moves on by a number of pieces that Rows allows.
+func (c *Cursor) Skip(rows int) {
+	if rows == c.left {
+		*c = c.axes.Seek(c.first, c.piece+rows)
 		return
 	}
-	c.left--
-	c.piece++
-	c.At += c.N
+	c.left -= rows
+	c.piece += rows
+	c.At += rows * c.N
 	for k := range min(len(c.Off), len(c.axes.Step)-c.first) {
-		step := c.axes.Step[c.first+k]
-		c.Off[k] += step[len(step)-2]
+		c.Off[k] += rows * c.RowStep(k)
 	}
 }

@@ -296,18 +296,24 @@ func (v *vec) tail(n GPVirtual, masks Mem) tail {
 	MOVQ(U32(uint32(v.lanes())), left)
 	CMPQ(n, left)
 	CMOVQLT(n, left)
+	return v.first(left, masks)
+}
+
+// first makes the mask of the first n lanes.
+func (v *vec) first(n GPVirtual, masks Mem) tail {
+	bits := GP64()
 	if v.wide {
-		ones := GP64()
-		MOVQ(I32(-1), ones)
-		BZHIQ(left, ones, ones)
 		k := K()
-		KMOVW(ones.As32(), k)
+		MOVQ(I32(-1), bits)
+		BZHIQ(n, bits, bits)
+		KMOVW(bits.As32(), k)
 		return tail{k: k}
 	}
-	NEGQ(left)
 	m, table := YMM(), GP64()
+	MOVQ(n, bits)
+	NEGQ(bits)
 	LEAQ(masks.Offset(32), table)
-	VMOVUPS(Mem{Base: table, Index: left, Scale: 4}, m)
+	VMOVUPS(Mem{Base: table, Index: bits, Scale: 4}, m)
 	return tail{mask: m}
 }
 
