@@ -36,6 +36,7 @@ type options struct {
 	limits   Limits
 	registry *graph.Registry
 	passes   []pass.Pass
+	exact    bool
 	profile  func(Event)
 	seed     uint64
 }
@@ -55,6 +56,10 @@ func WithRegistry(r *graph.Registry) Option { return func(o *options) { o.regist
 // WithPasses replaces the rewrites that precede a run, [pass.Execution]. Without [pass.Expand] in them, only graphs run whose operators all have kernels.
 func WithPasses(p ...pass.Pass) Option { return func(o *options) { o.passes = p } }
 
+// WithExactConv computes every convolution as a sum of products, in float32. Otherwise 3 × 3 convolutions may be done by Winograd's minimal filtering,
+// where that is faster: rounding errors are about twice as large, and an infinity or NaN of the input spreads to results up to 3 pixels further away.
+func WithExactConv() Option { return func(o *options) { o.exact = true } }
+
 // WithProfile calls f after every node, from the goroutine of the run.
 func WithProfile(f func(Event)) Option { return func(o *options) { o.profile = f } }
 
@@ -72,9 +77,12 @@ type Event struct {
 
 // Compile makes g ready to run. It does not change g. When operators are not supported, the error names all of their nodes.
 func Compile(g *graph.Graph, opts ...Option) (*Session, error) {
-	o := options{threads: goruntime.GOMAXPROCS(0), passes: pass.Execution(kernel.Active() > kernel.Go)}
+	o := options{threads: goruntime.GOMAXPROCS(0)}
 	for _, f := range opts {
 		f(&o)
+	}
+	if o.passes == nil {
+		o.passes = pass.Execution(kernel.Active() > kernel.Go, o.exact)
 	}
 	if o.registry == nil {
 		o.registry = ops.Registry()

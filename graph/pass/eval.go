@@ -7,8 +7,10 @@ import (
 
 // evaluator runs single nodes on constants, on one thread and within a budget.
 type evaluator struct {
-	left  int // bytes
-	limit int // of the node at hand
+	left       int // bytes
+	leftPacked int // bytes for the results of private operators
+	limit      int // of the node at hand
+	budget     *int
 }
 
 // node is the outputs of n when its inputs are constants and computing it is worth it, else nil. A node that fails is left alone: it may
@@ -31,7 +33,10 @@ func (e *evaluator) node(reg *graph.Registry, n *graph.Node) []*tensor.Tensor {
 		args[i] = v.Const
 		size += v.Const.MemBytes()
 	}
-	e.limit = max(foldSmall, foldGrowth*size)
+	e.budget, e.limit = &e.left, max(foldSmall, foldGrowth*size)
+	if n.Op.Domain == private {
+		e.budget, e.limit = &e.leftPacked, max(foldSmall, packGrowth*size)
+	}
 	out, err := graph.InferOutputs(reg, n, in, nil)
 	if err != nil {
 		return nil
@@ -93,11 +98,11 @@ func (e *evaluator) Scratch(n int) ([]byte, error) {
 }
 
 func (e *evaluator) Charge(n int) error {
-	if n > e.limit || n > e.left {
+	if n > e.limit || n > *e.budget {
 		return graph.Limitf("constant of %d bytes", n)
 	}
 	e.limit -= n
-	e.left -= n
+	*e.budget -= n
 	return nil
 }
 

@@ -8,18 +8,21 @@ import (
 )
 
 // Folding computes a constant when it is small, or not much larger than what it is computed from, and all of them together
-// take little more than the model has: it must not grow in memory before it runs.
+// take little more than the model has: it must not grow in memory before it runs. Weights that a pass packs in another form may take more, for
+// minimal filtering four times as much and whole panels; only here can that be done once and for all.
 const (
 	foldSmall  = 1 << 16
 	foldGrowth = 2
-	foldBudget = 32 << 20 // beside foldGrowth times the model's constants
+	packGrowth = 8
+	foldBudget = 32 << 20 // beside foldGrowth or packGrowth times the model's constants
 )
 
 // Fold computes once and for all what depends on constants alone, and the shapes that inference knows.
 func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) {
-	ev := &evaluator{left: foldBudget}
+	ev := &evaluator{left: foldBudget, leftPacked: foldBudget}
 	for _, v := range g.Consts {
 		ev.left += foldGrowth * v.Const.MemBytes()
+		ev.leftPacked += packGrowth * v.Const.MemBytes()
 	}
 	return fold(reg, g, false, ev)
 }

@@ -10,10 +10,15 @@ import (
 // C16 lays activations of convolutions out in blocks of 16 channels (BlockC16). A value is blocked where a convolution computes it, and what
 // works on blocked values as on any others stays in that layout, so that whole regions of a network do; the plain value is computed where something else reads
 // it. Convolutions must have constant weights of float32 and one or two spatial axes.
-func C16(reg *graph.Registry, g *graph.Graph) (bool, error) {
+func C16(reg *graph.Registry, g *graph.Graph) (bool, error) { return blockConvs(reg, g, false) }
+
+// C16Exact is C16 without convolutions by minimal filtering, whose rounding errors are about twice those of a sum of products.
+func C16Exact(reg *graph.Registry, g *graph.Graph) (bool, error) { return blockConvs(reg, g, true) }
+
+func blockConvs(reg *graph.Registry, g *graph.Graph, exact bool) (bool, error) {
 	b := graph.NewBuilder(reg, g)
 	b.Reserve()
-	l := &c16{b: b, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
+	l := &c16{b: b, exact: exact, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
 	old := g.Nodes
 	g.Nodes = make([]*graph.Node, 0, len(old))
 	for _, n := range old {
@@ -45,6 +50,7 @@ type c16 struct {
 	blocked map[*graph.Value]*graph.Value // by the value of the graph, what holds it in blocks
 	pending map[*graph.Value]bool         // values that so far exist in blocks only
 	changed bool
+	exact   bool
 }
 
 // channelsOf is the number of channels of an image or a line of them, v [N, C, H, W] or [N, C, W] of float32, when it is known.

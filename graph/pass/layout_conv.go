@@ -5,18 +5,23 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// convShape is what is known of a convolution when its operator is chosen: the weights and attributes, and no sizes of images.
+// convShape is what is known of a convolution when its operator is chosen: the weights and attributes, and the size of images where it is constant; never
+// the batch, for an image shall have the same result alone and among others.
 type convShape struct {
 	in, out, group             int
 	kernel, strides, dilations [2]int
+	size                       [2]int // height and width of the input, 0 where unknown
 }
 
 // algorithm is the operator that computes such a convolution best; its weights are packed by one named "Pack" and its name.
-func (c *convShape) algorithm() string {
+func (c *convShape) algorithm(exact bool) (name string, packing []graph.Attr) {
 	if c.group > 1 && c.group == c.in && c.in == c.out {
-		return "ConvDepthwise"
+		return "ConvDepthwise", nil
 	}
-	return "ConvDirect"
+	if tile := c.winogradTile(); tile > 0 && !exact {
+		return "ConvWinograd", []graph.Attr{graph.Int("tile", tile)}
+	}
+	return "ConvDirect", nil
 }
 
 // conv builds a convolution on blocked values.
@@ -37,8 +42,12 @@ func (l *c16) conv(n *graph.Node) bool {
 		}
 		weights = l.b.Const(t)
 	}
-	op := private + "::" + c.algorithm()
-	args := []graph.Arg{x, l.b.Op(private+"::Pack"+c.algorithm(), weights, graph.Int("group", c.group))}
+	name, packing := c.algorithm(l.exact)
+	pack := []graph.Arg{weights, graph.Int("group", c.group)}
+	for _, a := range packing {
+		pack = append(pack, a)
+	}
+	args := []graph.Arg{x, l.b.Op(private+"::Pack"+name, pack...)}
 	if n.Has(2) {
 		l.plain(n.In[2])
 		args = append(args, n.In[2])
@@ -46,7 +55,7 @@ func (l *c16) conv(n *graph.Node) bool {
 	for _, a := range attrs {
 		args = append(args, a)
 	}
-	l.is(n.Out[0], l.b.Op(op, args...))
+	l.is(n.Out[0], l.b.Op(private+"::"+name, args...))
 	return true
 }
 
@@ -71,6 +80,10 @@ func readConv(n *graph.Node) (c convShape, attrs []graph.Attr, ok bool) {
 		c.kernel[0] = w[2]
 	}
 	axes := rank - 2
+	c.size[0] = 1
+	for i, d := range x.Shape[2:] {
+		c.size[2-axes+i], _ = d.Int()
+	}
 	for i, v := range n.Ints("strides") {
 		c.strides[2-axes+i] = int(v)
 	}

@@ -43,11 +43,16 @@ var layouts = []Pass{
 }
 
 // Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.
-// vector says that kernels use vector instructions.
-func Execution(vector bool) []Pass {
+// vector says that kernels use vector instructions; exact rules out algorithms that save multiplications and lose accuracy.
+func Execution(vector, exact bool) []Pass {
 	list := append(slices.Clone(Inference), fusions...)
 	if vector {
 		list = append(list, layouts...)
+	}
+	for i := range list {
+		if list[i].Name == "c16" && exact {
+			list[i].Run = C16Exact
+		}
 	}
 	return append(list, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune})
 }

@@ -19,6 +19,7 @@ type convC16Case struct {
 	bias, residual, plain bool
 	activation            string
 	alpha, beta           float32
+	packing               []graph.Attr // of the operator that packs the weights
 }
 
 func randomTensor(r *rand.Rand, shape ...int) *tensor.Tensor {
@@ -64,7 +65,7 @@ func testConvC16(t *testing.T, op string, cases []convC16Case, tol float64) {
 			if !c.plain {
 				in[0] = interpOne(t, x, "BlockC16", in[:1])
 			}
-			in[1] = interpOne(t, x, "Pack"+op, []*tensor.Tensor{w}, graph.Int("group", c.group))
+			in[1] = interpOne(t, x, "Pack"+op, []*tensor.Tensor{w}, append(c.packing, graph.Int("group", c.group))...)
 			if c.bias {
 				in[2] = randomTensor(r, c.out)
 			}

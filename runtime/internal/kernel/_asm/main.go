@@ -25,6 +25,7 @@ var families = map[string]func(){
 	"gemm":      gemm,
 	"spin":      spin,
 	"vec":       vecUnary,
+	"winograd":  winograd,
 }
 
 func main() {

@@ -1,0 +1,91 @@
+package kernel
+
+// WinogradLen is the number of elements of packed 3 × 3 kernels, out × in of them, for tiles of m × m results, m = 2 or 4.
+func WinogradLen(m, out, in int) int {
+	panels, width := Panels(out)
+	return (m + 2) * (m + 2) * in * panels * width
+}
+
+// PackWinograd transforms the kernels w [out, in, 3, 3] to U = G g Gᵀ, in float64, and packs panels lo to hi-1 of the output channels:
+// [panel][position of the patch][in][column of the panel]. Columns beyond out are zero.
+func PackWinograd(dst, w []float32, m, out, in, lo, hi int) {
+	_, width := Panels(out)
+	g, n := winogradG(m), m+2
+	for j := lo; j < hi; j++ {
+		panel := dst[j*n*n*in*width:][:n*n*in*width]
+		for c := range in {
+			for q := range width {
+				o := j*width + q
+				if o >= out {
+					for p := range n * n {
+						panel[(p*in+c)*width+q] = 0
+					}
+					continue
+				}
+				k := w[(o*in+c)*9:][:9]
+				for y := range n {
+					var t [3]float64 // row y of G g
+					for x := range 3 {
+						t[x] = g[y][0]*float64(k[x]) + g[y][1]*float64(k[3+x]) + g[y][2]*float64(k[6+x])
+					}
+					for x := range n {
+						panel[((y*n+x)*in+c)*width+q] = float32(t[0]*g[x][0] + t[1]*g[x][1] + t[2]*g[x][2])
+					}
+				}
+			}
+		}
+	}
+}
+
+// UnpackWinograd finds the kernels w [out, in, 3, 3] that [PackWinograd] packed, but for the rounding of U: the least squares solution
+// of G g Gᵀ = U.
+func UnpackWinograd(w, packed []float32, m, out, in int) {
+	_, width := Panels(out)
+	n := m + 2
+	p := leftInverse(winogradG(m))
+	for o := range out {
+		panel := packed[o/width*n*n*in*width:]
+		for c := range in {
+			for a := range 3 {
+				for b := range 3 {
+					var s float64
+					for y := range n {
+						for x := range n {
+							s += p[a][y] * p[b][x] * float64(panel[((y*n+x)*in+c)*width+o%width])
+						}
+					}
+					w[(o*in+c)*9+3*a+b] = float32(s)
+				}
+			}
+		}
+	}
+}
+
+// leftInverse is (Gᵀ G)⁻¹ Gᵀ.
+func leftInverse(g [][3]float64) [3][]float64 {
+	var s, adj [3][3]float64
+	for _, r := range g {
+		for i := range 3 {
+			for j := range 3 {
+				s[i][j] += r[i] * r[j]
+			}
+		}
+	}
+	for i := range 3 {
+		for j := range 3 {
+			a, b, c, d := (j+1)%3, (j+2)%3, (i+1)%3, (i+2)%3
+			adj[i][j] = s[a][c]*s[b][d] - s[a][d]*s[b][c]
+		}
+	}
+	det := s[0][0]*adj[0][0] + s[0][1]*adj[1][0] + s[0][2]*adj[2][0]
+	var out [3][]float64
+	for i := range 3 {
+		out[i] = make([]float64, len(g))
+		for y, r := range g {
+			for j := range 3 {
+				out[i][y] += adj[i][j] / det * r[j]
+			}
+		}
+	}
+	return out
+}

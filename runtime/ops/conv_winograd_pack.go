@@ -1,0 +1,89 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
+)
+
+// PackConvWinograd transforms weights W [M, C, 3, 3] for ConvWinograd, in float64, to
+// [panels of output channels, positions of a patch, C, channels of a panel]. A patch has (tile + 2)² positions; tile is 4 or 2.
+var packConvWinograd = family(&graph.Op{
+	Domain: private, Name: "PackConvWinograd", Since: 1,
+	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; tile int = 4",
+	Infer: inferPackWinograd, Run: runPackWinograd,
+})
+
+// UnpackConvWinograd finds weights whose transform comes closest to the packed ones: those that were packed, within the rounding of float32.
+var unpackConvWinograd = family(&graph.Op{
+	Domain: private, Name: "UnpackConvWinograd", Since: 1,
+	Sig:   "(P:T) -> (W:T); T = f32; in_channels int!; channels int!; group int = 1; kernel_shape ints!",
+	Infer: inferUnpackWinograd, Run: runUnpackWinograd,
+})
+
+func inferPackWinograd(c *graph.Infer) error {
+	s, ok := c.Shape(0)
+	tile := c.Node.Int("tile")
+	if tile != 2 && tile != 4 {
+		return graph.Invalidf("tile is %d", tile)
+	}
+	positions := graph.Size((tile + 2) * (tile + 2))
+	if !ok {
+		c.SetTensor(0, c.DType(0), graph.Unknown(), positions, graph.Unknown(), graph.Unknown())
+		return nil
+	}
+	g, err := packedConv(c.Node, s)
+	if err != nil {
+		return err
+	}
+	if g.group != 1 || g.Kernel != [3]int{1, 3, 3} {
+		return graph.Shapef("weights %s in %d groups", graph.ShapeString(s), g.group)
+	}
+	panels, width := kernel.Panels(g.out)
+	c.SetTensor(0, c.DType(0), graph.Size(panels), positions, graph.Size(g.in), graph.Size(width))
+	return nil
+}
+
+func inferUnpackWinograd(c *graph.Infer) error {
+	g, err := readConvC16(c.Node)
+	if err != nil {
+		return err
+	}
+	if _, err := winogradTile(c.Type(0)); err != nil {
+		return err
+	}
+	p := c.Type(0).Shape
+	panels, width := kernel.Panels(g.out)
+	for i, want := range []int{panels, 0, g.in, width} {
+		if i != 1 && p[i].IsInt() && !p[i].Is(want) || g.Kernel != [3]int{1, 3, 3} || g.group != 1 {
+			return graph.Shapef("packed weights of %s for %d channels in and %d out", c.Type(0), g.in, g.out)
+		}
+	}
+	c.SetTensor(0, c.DType(0), graph.Dims(g.out, g.in, 3, 3)...)
+	return nil
+}
+
+type packWinogradArgs struct {
+	w, p          []float32
+	tile, out, in int
+}
+
+func (a *packWinogradArgs) Do(_, lo, hi int) {
+	kernel.PackWinograd(a.p, a.w, a.tile, a.out, a.in, lo, hi)
+}
+
+func runPackWinograd(c *graph.Ctx) error {
+	a := packWinogradArgs{w: tensor.Data[float32](c.In[0]), p: tensor.Data[float32](c.Out[0]), tile: c.Node.Int("tile"), out: c.In[0].Dim(0), in: c.In[0].Dim(1)}
+	panels, _ := kernel.Panels(a.out)
+	graph.Parallel(c, panels, 1, a)
+	return nil
+}
+
+func runUnpackWinograd(c *graph.Ctx) error {
+	tile, err := winogradTile(graph.TypeOf(c.In[0]))
+	if err != nil {
+		return err
+	}
+	kernel.UnpackWinograd(tensor.Data[float32](c.Out[0]), tensor.Data[float32](c.In[0]), tile, c.Node.Int("channels"), c.Node.Int("in_channels"))
+	return nil
+}
