@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -25,12 +26,14 @@ func fill(b *graph.Builder, v float32, shape ...int) *graph.Value {
 	return b.Const(tensor.Must(tensor.Of(d, shape...)))
 }
 
-// passCases are graphs that show what a pass does, and what it must leave alone.
-var passCases = []struct {
+type passCase struct {
 	name   string
 	passes []pass.Pass
 	build  func(b *graph.Builder)
-}{
+}
+
+// passCases are graphs that show what a pass does, and what it must leave alone.
+var passCases = []passCase{
 	{"expand_old_softmax", pass.Inference[:1], func(b *graph.Builder) {
 		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(2), graph.Size(3)))
 		old := &graph.Node{Name: "sm", Op: b.Registry().Lookup("", "Softmax", 11), In: []*graph.Value{x}}
@@ -95,7 +98,7 @@ var passCases = []struct {
 }
 
 func TestPasses(t *testing.T) {
-	for _, c := range passCases {
+	for _, c := range slices.Concat(passCases, attentionPasses) {
 		t.Run(c.name, func(t *testing.T) {
 			b := graph.NewBuilder(ops.Registry(), nil)
 			c.build(b)

@@ -2,8 +2,8 @@ package pass
 
 import "github.com/onnxrun/onnxrun/graph"
 
-// Identity removes operators that change nothing: Identity, Dropout in inference, Cast to the same type, Reshape, Expand or
-// Transpose that keep the shape. Outputs of the graph keep their last node.
+// Identity removes operators that change nothing: Identity, Dropout in inference, Cast to the same type, Concat of one tensor, Reshape, Expand
+// or Transpose that keep the shape. Outputs of the graph keep their last node.
 func Identity(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	m := map[*graph.Value]*graph.Value{}
 	var visit func(*graph.Graph)
@@ -34,6 +34,8 @@ func isNoop(n *graph.Node) bool {
 	switch n.Op.Name {
 	case "Identity":
 		return true
+	case "Concat":
+		return len(n.In) == 1
 	case "Cast":
 		return x.DType != 0 && x.DType == y.DType
 	case "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile":

@@ -33,6 +33,7 @@ var fusions = []Pass{
 	{"fuse_activation", FuseActivation},
 	{"fuse_softmax", FuseSoftmax},
 	{"fuse_conv", FuseConv},
+	{"fuse_attention", FuseAttention}, // after fuse_softmax
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.

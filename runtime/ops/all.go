@@ -72,6 +72,7 @@ var all = [][]*graph.Op{
 	featureVectorizer,
 	flatten,
 	floor,
+	fusedAttention,
 	gather,
 	gatherElements,
 	gatherND,

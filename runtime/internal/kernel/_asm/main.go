@@ -19,6 +19,7 @@ import (
 
 // families are the generators, by the names of their files.
 var families = map[string]func(){
+	"attention": attention,
 	"binary":    vecBinary,
 	"conv":      conv,
 	"depthwise": depthwise,

@@ -1,0 +1,137 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// specials fills s with random numbers, among them now and then one that is none, infinite, or next to zero.
+func specials(r *rand.Rand, s []float32) {
+	odd := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.Copysign(0, -1)), 1e-42, math.MaxFloat32}
+	for i := range s {
+		if s[i] = float32(r.NormFloat64()); r.IntN(20) == 0 {
+			s[i] = odd[r.IntN(len(odd))]
+		}
+	}
+}
+
+// sameBits holds what assembly made against the contract; NaN may be any.
+func sameBits(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) && (got[i] == got[i] || want[i] == want[i]) {
+			t.Fatalf("%s: element %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// checkAttentionRows compares every kernel with its contract for rows rows of size elements, ld elements apart.
+func checkAttentionRows(t *testing.T, r *rand.Rand, rows, size, ld int, fill func(*rand.Rand, []float32)) {
+	t.Helper()
+	slice := func(n int) ([]float32, func() bool) {
+		s, ok := guarded(n)
+		fill(r, s)
+		return s, ok
+	}
+	clone := func(s []float32) []float32 { return append([]float32{}, s...) }
+	matrix, okMatrix := slice(max(0, (rows-1)*ld+size))
+	row, okRow := slice(size)
+	weights, okWeights := slice(rows)
+	dots, okDots := slice(rows)
+	want := clone(dots)
+	dotRowsGo(want, row, matrix, ld)
+	DotRows(dots, row, matrix, ld)
+	sameBits(t, "dot", dots, want)
+
+	want = clone(row)
+	addRowsGo(want, weights, matrix, ld)
+	AddRows(row, weights, matrix, ld)
+	sameBits(t, "add", row, want)
+
+	bias, okBias := slice(size)
+	for _, m := range [][2][]float32{{nil, nil}, {bias, nil}, {nil, bias}, {bias, matrix[:min(size, len(matrix))]}} {
+		if m[1] != nil && len(m[1]) < size {
+			continue
+		}
+		fill(r, row)
+		want = clone(row)
+		top := addScoresGo(want, 0.3, m[0], m[1])
+		if got := addScores(row, 0.3, m[0], m[1]); got != top {
+			t.Fatalf("largest score of %d is %v, want %v", size, got, top)
+		}
+		sameBits(t, "scores", row, want)
+	}
+
+	want = clone(matrix)
+	scaleRowsGo(want, size, ld, weights)
+	ScaleRows(matrix, size, ld, weights)
+	sameBits(t, "scale", matrix, want)
+	if !okMatrix() || !okRow() || !okWeights() || !okDots() || !okBias() {
+		t.Fatalf("%d rows of %d: writes outside of a slice", rows, size)
+	}
+}
+
+func TestAttentionRows(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for size := range 133 {
+			for _, rows := range []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 17, 20} {
+				checkAttentionRows(t, r, rows, size, size+r.IntN(3), specials)
+			}
+		}
+	})
+}
+
+func FuzzAttentionRows(f *testing.F) {
+	f.Add(uint64(1), 3, 17, 1)
+	f.Fuzz(func(t *testing.T, seed uint64, rows, size, gap int) {
+		if rows < 0 || size < 0 || gap < 0 || rows > 100 || size > 300 || gap > 50 {
+			return
+		}
+		eachTier(t, func(t *testing.T) {
+			checkAttentionRows(t, rand.New(rand.NewPCG(seed, 7)), rows, size, size+gap, specials)
+		})
+	})
+}
+
+// TestSoftmaxScores holds sums and weights against float64.
+func TestSoftmaxScores(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for n := 1; n < 100; n++ {
+			s, ok := guarded(n)
+			mask := make([]float32, n)
+			for i := range s {
+				s[i], mask[i] = float32(10*r.NormFloat64()), float32(r.NormFloat64())
+				if i > 0 && r.IntN(5) == 0 {
+					mask[i] = float32(math.Inf(-1))
+				}
+			}
+			want, top, total := make([]float64, n), math.Inf(-1), 0.
+			for i := range want {
+				want[i] = float64(s[i]*0.5 + mask[i])
+				top = max(top, want[i])
+			}
+			sum := SoftmaxScores(s, 0.5, nil, mask)
+			for i := range want {
+				want[i] = math.Exp(want[i] - top)
+				total += want[i]
+				if math.Abs(float64(s[i])-want[i]) > 4e-6*want[i]+1e-37 {
+					t.Fatalf("weight %d of %d is %v, want %v", i, n, s[i], want[i])
+				}
+			}
+			if math.Abs(float64(sum)-total) > 4e-6*total || !ok() {
+				t.Fatalf("sum of %d is %v, want %v", n, sum, total)
+			}
+		}
+		none := []float32{0, 0, 0}
+		inf := float32(math.Inf(-1))
+		if sum := SoftmaxScores(none, 1, []float32{inf, inf, inf}, nil); sum == sum {
+			t.Errorf("sum without a key is %v", sum)
+		}
+		if sum := SoftmaxScores([]float32{1, float32(math.NaN())}, 1, nil, nil); sum == sum {
+			t.Errorf("sum with NaN is %v", sum)
+		}
+	})
+}

@@ -1,0 +1,349 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
+)
+
+// headLayout is where the elements of an operand lie: element d of position s of head h of batch b is data[off + b·b + h·h + s·s + d·d].
+type headLayout struct {
+	data            []float32
+	off, b, h, s, d int
+}
+
+// headsIn reads the axes of an operand of the given shape, and its extents along b, h, s and d. Batches that are one for all have stride 0.
+func headsIn(letters string, shape tensor.Shape) (l headLayout, extent [4]int, err error) {
+	axes, err := attnAxes(letters, len(shape))
+	if err != nil {
+		return l, extent, err
+	}
+	strides := make([]int, len(shape))
+	step := 1
+	for a := len(shape) - 1; a >= 0; a-- {
+		strides[a] = step
+		if c := letters[a]; c <= '9' {
+			l.off += int(c-'0') * step
+		}
+		step *= shape[a]
+	}
+	for k, to := range []*int{&l.b, &l.h, &l.s, &l.d} {
+		if extent[k] = 1; axes[k] >= 0 {
+			extent[k], *to = shape[axes[k]], strides[axes[k]]
+		}
+	}
+	if axes[3] < 0 {
+		l.d = 1
+	}
+	if extent[0] == 1 {
+		l.b = 0
+	}
+	return l, extent, nil
+}
+
+// at is the elements from position s of head h of batch b on.
+func (l *headLayout) at(b, h, s int) []float32 { return l.data[l.off+b*l.b+h*l.h+s*l.s:] }
+
+// scoreMask is numbers that are added to the scores: strides along batch, head, row and key; the batch repeats after batches.
+type scoreMask struct {
+	data       []float32
+	batches    int
+	b, h, q, k int
+}
+
+func maskOf(shape tensor.Shape) scoreMask {
+	m := scoreMask{batches: 1}
+	step := 1
+	for a, to := len(shape)-1, 0; a >= 0; a, to = a-1, to+1 {
+		if n := shape[a]; n != 1 {
+			*[]*int{&m.k, &m.q, &m.h, &m.b}[to] = step
+			if to == 3 {
+				m.batches = n
+			}
+		}
+		step *= shape[a]
+	}
+	return m
+}
+
+// row is what is added to the scores of row q of a head, nil for nothing; buf holds it where the keys share one number.
+func (m *scoreMask) row(b, h, q, keys int, buf []float32) []float32 {
+	if m.data == nil {
+		return nil
+	}
+	row := m.data[b%m.batches*m.b+h*m.h+q*m.q:]
+	if m.k == 1 || keys == 1 {
+		return row[:keys]
+	}
+	for i := range buf[:keys] {
+		buf[i] = row[0]
+	}
+	return buf[:keys]
+}
+
+// attnPlan is the memo of a FusedAttention: what follows from the shapes, and the operands of one run.
+type attnPlan struct {
+	batch, heads, seq, keys, size, sizeV int
+	kvHeads, group                       int // group heads share one of K and V
+	q, k, v, y                           headLayout
+	masks                                [2]scoreMask
+	scale, softcap                       float32
+	zeroEmpty                            bool
+
+	direct          bool // K and V are read where they lie
+	rows, blocks    int  // rows of Q in a block, and blocks of a head
+	scores, own     int  // floats of a row of scores, and of all that a worker needs
+	packedK, packed int  // floats of the packed K of a head, and of its K and V
+	scratch, heap   []float32
+}
+
+// fewRows is the number of rows of Q that share a head of K up to which packing K does not pay.
+const fewRows = 8
+
+func runFusedAttention(c *graph.Ctx) error {
+	a, _ := c.Memo.(*attnPlan)
+	if a == nil {
+		var err error
+		if a, err = newAttnPlan(c); err != nil {
+			return err
+		}
+		c.Memo = a
+	}
+	if c.Out[0].Len() == 0 {
+		return nil
+	}
+	for i, l := range []*headLayout{&a.q, &a.k, &a.v} {
+		l.data = tensor.Data[float32](c.In[i])
+	}
+	for i := range a.masks {
+		if a.masks[i].data = nil; c.Has(3 + i) {
+			a.masks[i].data = tensor.Data[float32](c.In[3+i])
+		}
+	}
+	a.y.data = tensor.Data[float32](c.Out[0])
+	if a.keys == 0 {
+		clear(a.y.data)
+		return nil
+	}
+	err := a.run(c)
+	a.q.data, a.k.data, a.v.data, a.y.data, a.scratch, a.heap = nil, nil, nil, nil, nil, nil
+	a.masks[0].data, a.masks[1].data = nil, nil
+	return err
+}
+
+func newAttnPlan(c *graph.Ctx) (*attnPlan, error) {
+	n := c.Node
+	a := &attnPlan{scale: n.Float("scale"), softcap: n.Float("softcap"), zeroEmpty: n.Bool("zero_empty")}
+	q, qx, err := headsIn(n.Str("q"), c.In[0].Shape())
+	if err != nil {
+		return nil, err
+	}
+	k, kx, err := headsIn(n.Str("k"), c.In[1].Shape())
+	if err != nil {
+		return nil, err
+	}
+	v, vx, err := headsIn(n.Str("v"), c.In[2].Shape())
+	if err != nil {
+		return nil, err
+	}
+	y, _, err := headsIn(n.Str("out"), c.Out[0].Shape())
+	if err != nil {
+		return nil, err
+	}
+	a.q, a.k, a.v, a.y = q, k, v, y
+	a.batch, a.heads, a.seq, a.size = qx[0], qx[1], qx[2], qx[3]
+	a.kvHeads, a.keys, a.sizeV = kx[1], kx[2], vx[3]
+	a.group = a.heads / max(1, a.kvHeads)
+	for i := range a.masks {
+		if c.Has(3 + i) {
+			a.masks[i] = maskOf(c.In[3+i].Shape())
+		}
+	}
+	a.direct = a.seq*a.group <= fewRows && a.q.d == 1 && a.k.d == 1 && a.v.d == 1
+	a.scores = a.keys
+	if a.keys%1024 == 0 {
+		a.scores += 16 // rows at other places of the first-level cache
+	}
+	// A block has enough rows to make up for reading K and V, and scores that stay in the second-level cache. It follows from the shapes alone.
+	a.rows = min(max(1<<16/max(a.keys, 1)/14*14, 14), 56)
+	a.blocks = (a.seq + a.rows - 1) / max(a.rows, 1)
+	a.rows = (a.seq + a.blocks - 1) / max(a.blocks, 1)
+	a.packedK = kernel.PackedLen(a.size, a.keys)
+	a.packed = a.packedK + kernel.PackedLen(a.keys, a.sizeV)
+	if a.direct {
+		a.rows = a.seq * a.group
+	}
+	a.own = a.rows*a.scores + 2*a.keys + a.rows
+	if !a.direct {
+		g := a.scoresGemm(a.rows)
+		a.own += g.Plan()
+	}
+	return a, nil
+}
+
+// scoresGemm is the product Q·Kᵀ for some rows, without its operands.
+func (a *attnPlan) scoresGemm(rows int) kernel.PackedGemm {
+	g := kernel.PackedGemm{M: rows, N: a.keys, K: a.size, Lda: a.q.s, Ldc: a.scores}
+	if a.q.d != 1 {
+		g.Lda, g.TransA = a.q.d, true
+	}
+	return g
+}
+
+func (a *attnPlan) run(c *graph.Ctx) (err error) {
+	workers := c.Exec().Workers()
+	if a.scratch, err = graph.Scratch[float32](c, workers*a.own); err != nil {
+		return err
+	}
+	work := max(1, a.rows*a.keys*(a.size+a.sizeV))
+	if a.direct {
+		c.Exec().Parallel((*attnDirect)(a), a.batch*a.kvHeads, max(1, pieceWork/8/work))
+		return nil
+	}
+	if a.heap, err = graph.Scratch[float32](c, a.kvBatch()*a.kvHeads*a.packed); err != nil {
+		return err
+	}
+	c.Exec().Parallel((*attnPack)(a), a.kvBatch()*a.kvHeads, max(1, 1<<15/max(1, a.packed)))
+	c.Exec().Parallel((*attnBlocks)(a), a.batch*a.heads*a.blocks, max(1, pieceWork/work))
+	return nil
+}
+
+// kvBatch is how many batches K and V have: one may serve all.
+func (a *attnPlan) kvBatch() int {
+	if a.k.b == 0 && a.v.b == 0 {
+		return 1
+	}
+	return a.batch
+}
+
+// attnPack packs K and V of heads lo to hi-1.
+type attnPack attnPlan
+
+func (p *attnPack) Do(_, lo, hi int) {
+	a := (*attnPlan)(p)
+	for i := lo; i < hi; i++ {
+		b, h := i/a.kvHeads, i%a.kvHeads
+		to := a.heap[i*a.packed:][:a.packed]
+		panels, _ := kernel.Panels(a.keys)
+		if a.k.d == 1 {
+			kernel.PackB(to[:a.packedK], a.k.at(b, h, 0), a.size, a.keys, a.k.s, true, 0, panels)
+		} else {
+			kernel.PackB(to[:a.packedK], a.k.at(b, h, 0), a.size, a.keys, a.k.d, false, 0, panels)
+		}
+		panels, _ = kernel.Panels(a.sizeV)
+		if a.v.d == 1 {
+			kernel.PackB(to[a.packedK:], a.v.at(b, h, 0), a.keys, a.sizeV, a.v.s, false, 0, panels)
+		} else {
+			kernel.PackB(to[a.packedK:], a.v.at(b, h, 0), a.keys, a.sizeV, a.v.d, true, 0, panels)
+		}
+	}
+}
+
+// attnBlocks computes blocks of rows, in the order [batch, head, block].
+type attnBlocks attnPlan
+
+func (p *attnBlocks) Do(worker, lo, hi int) {
+	a := (*attnPlan)(p)
+	own := a.scratch[worker*a.own:][:a.own]
+	for i := lo; i < hi; i++ {
+		head, first := i/a.blocks, i%a.blocks*a.rows
+		a.block(head/a.heads, head%a.heads, first, own)
+	}
+}
+
+// block computes up to a.rows rows of head h of batch b, from row first on.
+func (a *attnPlan) block(b, h, first int, own []float32) {
+	rows := min(a.rows, a.seq-first)
+	s, own := own[:a.rows*a.scores], own[a.rows*a.scores:]
+	buf, own := own[:2*a.keys], own[2*a.keys:]
+	sums, own := own[:a.rows], own[a.rows:]
+	kv := h / a.group
+	if a.kvBatch() > 1 {
+		kv += b * a.kvHeads
+	}
+	packed := a.heap[kv*a.packed:][:a.packed]
+	g := a.scoresGemm(rows)
+	g.A, g.B, g.C = a.q.at(b, h, first), packed[:a.packedK], s
+	multiply(&g, own)
+	for r := range rows {
+		sums[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, first+r, buf)
+	}
+	y := a.y.at(b, h, first)
+	g = kernel.PackedGemm{M: rows, N: a.sizeV, K: a.keys, A: s, Lda: a.scores, B: packed[a.packedK:], C: y, Ldc: a.y.s}
+	multiply(&g, nil)
+	a.finish(y, a.y.s, sums[:rows])
+}
+
+// multiply runs a product of few rows; scratch holds A where it must be packed.
+func multiply(g *kernel.PackedGemm, scratch []float32) {
+	pack := g.Plan() > 0
+	if pack {
+		g.SetScratch(scratch)
+	}
+	blocks, panels := g.Grid()
+	for i := range blocks {
+		if pack {
+			g.PackA(i)
+		}
+		g.Run(i, 0, panels)
+	}
+}
+
+// softmax turns scores into exp(score − largest) and returns their sum.
+func (a *attnPlan) softmax(row []float32, b, h, q int, buf []float32) float32 {
+	scale := a.scale
+	if a.softcap > 0 {
+		kernel.Scale(row, scale/a.softcap)
+		kernel.Activate(row, row, kernel.Activation{Kind: kernel.ActTanh})
+		scale = a.softcap
+	}
+	return kernel.SoftmaxScores(row, scale, a.masks[0].row(b, h, q, a.keys, buf), a.masks[1].row(b, h, q, a.keys, buf[a.keys:]))
+}
+
+// finish divides rows of the output by the sums of their weights.
+func (a *attnPlan) finish(y []float32, ld int, sums []float32) {
+	for r, sum := range sums {
+		if sums[r] = 1 / sum; a.zeroEmpty && sum != sum {
+			clear(y[r*ld:][:a.sizeV])
+			sums[r] = 1
+		}
+	}
+	kernel.ScaleRows(y, a.sizeV, ld, sums)
+}
+
+// attnDirect is for few rows: each head of K and V is read once, where it lies, for all rows of the heads that share it.
+type attnDirect attnPlan
+
+func (p *attnDirect) Do(worker, lo, hi int) {
+	a := (*attnPlan)(p)
+	own := a.scratch[worker*a.own:][:a.own]
+	s, own := own[:a.rows*a.scores], own[a.rows*a.scores:]
+	buf := own[:2*a.keys]
+	for i := lo; i < hi; i++ {
+		b, kv := i/a.kvHeads, i%a.kvHeads
+		for first := 0; first < a.keys; first += directKeys {
+			k, n := a.k.at(b, kv, first), min(directKeys, a.keys-first)
+			for r := range a.rows {
+				kernel.DotRows(s[r*a.scores+first:][:n], a.q.at(b, kv*a.group+r/a.seq, r%a.seq)[:a.size], k, a.k.s)
+			}
+		}
+		sums := own[2*a.keys:][:a.rows]
+		for r := range a.rows {
+			h, q := kv*a.group+r/a.seq, r%a.seq
+			sums[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, q, buf)
+			clear(a.y.at(b, h, q)[:a.sizeV])
+		}
+		for first := 0; first < a.keys; first += directKeys {
+			v, n := a.v.at(b, kv, first), min(directKeys, a.keys-first)
+			for r := range a.rows {
+				kernel.AddRows(a.y.at(b, kv*a.group+r/a.seq, r%a.seq)[:a.sizeV], s[r*a.scores+first:][:n], v, a.v.s)
+			}
+		}
+		for r := range a.rows {
+			a.finish(a.y.at(b, kv*a.group+r/a.seq, r%a.seq), 0, sums[r:r+1])
+		}
+	}
+}
+
+// directKeys are read at once by all rows, from the first-level cache after the first.
+const directKeys = 64

@@ -1,0 +1,82 @@
+package runtime_test
+
+import (
+	"math"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/pass"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
+
+var fuseAttention = append(slices.Clone(pass.Inference), pass.Pass{Name: "fuse_attention", Run: pass.FuseAttention}, pass.Pass{Name: "prune", Run: pass.Prune})
+
+var attentionPasses = []passCase{
+	{"fuse_attention", fuseAttention, func(b *graph.Builder) { // three products, a mask, heads beside the position
+		batch, seq := graph.Sym("batch"), graph.Sym("seq")
+		x := b.Input("x", matrix(batch, seq, graph.Size(6)))
+		mask := b.Input("mask", matrix(batch, graph.Size(1), graph.Size(1), seq))
+		head := func(v *graph.Value, perm ...int64) *graph.Value {
+			return b.Op("Transpose", b.Op("Reshape", v, b.Ints(0, 0, 2, 3)), graph.Ints("perm", perm...))
+		}
+		q, k, v := head(b.Op("Relu", x), 0, 2, 1, 3), head(b.Op("Neg", x), 0, 2, 3, 1), head(b.Op("Abs", x), 0, 2, 1, 3)
+		s := b.Op("Add", b.Op("Div", b.Op("MatMul", q, k), b.Scalar(tensor.Float32, 2)), mask)
+		y := b.Op("MatMul", b.Op("Softmax", s, graph.Int("axis", -1)), v)
+		b.Output(b.Op("Reshape", b.Op("Transpose", y, graph.Ints("perm", 0, 2, 1, 3)), b.Ints(0, 0, 6)))
+	}},
+	{"fuse_attention_split", fuseAttention, func(b *graph.Builder) { // parts of one product, heads and batch in one axis, scales before it
+		x := b.Input("x", matrix(graph.Size(4), graph.Size(5), graph.Size(18)))
+		parts := b.OpN(3, "Split", x, graph.Int("axis", 2), graph.Int("num_outputs", 3))
+		for i, v := range parts {
+			v = b.Op("Transpose", b.Op("Reshape", v, b.Ints(4, 5, 2, 3)), graph.Ints("perm", 0, 2, 1, 3))
+			parts[i] = b.Op("Reshape", v, b.Ints(8, 5, 3))
+		}
+		q := b.Op("Mul", parts[0], b.Scalar(tensor.Float32, 0.5))
+		k := b.Op("Mul", b.Op("Transpose", parts[1], graph.Ints("perm", 0, 2, 1)), b.Scalar(tensor.Float32, 0.5))
+		y := b.Op("MatMul", b.Op("Softmax", b.Op("MatMul", q, k)), parts[2])
+		b.Output(b.Op("Transpose", b.Op("Reshape", y, b.Ints(4, 2, 5, 3)), graph.Ints("perm", 0, 2, 1, 3)))
+	}},
+	{"fuse_attention_cache", fuseAttention, func(b *graph.Builder) { // a cache of which each head serves two, rows without a key are zero
+		past := graph.Sym("past")
+		q := b.Input("q", matrix(graph.Dims(1, 4, 1, 3)...))
+		pk, pv := b.Input("past_key", matrix(graph.Size(1), graph.Size(2), past, graph.Size(3))), b.Input("past_value", matrix(graph.Size(1), graph.Size(2), past, graph.Size(3)))
+		now := b.Input("now", matrix(graph.Dims(1, 2, 1, 3)...))
+		see := b.Op("Cast", b.Input("see", matrix(graph.Size(1))), graph.Int("to", int(tensor.Bool)))
+		low := b.Scalar(tensor.Float32, math.Inf(-1))
+		mask := b.Op("Where", see, b.Scalar(tensor.Float32, 0), low)
+		twice := func(v *graph.Value) *graph.Value {
+			b.Output(v)
+			v = b.Op("Expand", b.Op("Unsqueeze", v, b.Ints(2)), b.Ints(1, 1, 2, 1, 1))
+			return b.Op("Reshape", v, b.Ints(1, 4, -1, 3))
+		}
+		k, v := twice(b.Op("Concat", pk, now, graph.Int("axis", 2))), twice(b.Op("Concat", pv, now, graph.Int("axis", 2)))
+		s := b.Op("MatMul", q, b.Op("Transpose", k, graph.Ints("perm", 0, 1, 3, 2)))
+		p := b.Op("Softmax", b.Op("Add", s, mask))
+		p = b.Op("Where", b.Op("IsNaN", p), b.Scalar(tensor.Float32, 0), p)
+		b.Output(b.Op("MatMul", p, v))
+	}},
+	{"fuse_attention_windows", fuseAttention, func(b *graph.Builder) { // shifted windows: a bias of heads, then a mask of windows, and one that fills
+		x := b.Input("x", matrix(graph.Dims(6, 2, 4, 3)...))
+		s := b.Op("Mul", b.Scalar(tensor.Float32, 0.25), b.Op("MatMul", x, b.Op("Transpose", x, graph.Ints("perm", 0, 1, 3, 2))))
+		s = b.Op("Reshape", b.Op("Add", s, b.Input("bias", matrix(graph.Dims(1, 2, 4, 4)...))), b.Ints(2, 3, 2, 4, 4))
+		s = b.Op("Reshape", b.Op("Add", s, b.Input("mask", matrix(graph.Dims(1, 3, 1, 4, 4)...))), b.Ints(6, 2, 4, 4))
+		b.Output(b.Op("MatMul", b.Op("Softmax", s), x))
+		low := b.Scalar(tensor.Float32, -math.MaxFloat32)
+		f := b.Op("MatMul", x, b.Op("Transpose", b.Op("Abs", x), graph.Ints("perm", 0, 1, 3, 2)))
+		f = b.Op("Where", b.Op("Cast", b.Input("fill", matrix(graph.Dims(4, 4)...)), graph.Int("to", int(tensor.Bool))), low, f)
+		b.Output(b.Op("MatMul", b.Op("Softmax", f), x))
+	}},
+	{"fuse_attention_not", fuseAttention, func(b *graph.Builder) { // weights that are read, another axis, keys of a batch that may be another one, a value that is no mask
+		x := b.Input("x", matrix(graph.Dims(2, 3, 4, 4)...))
+		s := func(x, y *graph.Value) *graph.Value {
+			return b.Op("MatMul", x, b.Op("Transpose", y, graph.Ints("perm", 0, 1, 3, 2)))
+		}
+		p := b.Op("Softmax", s(x, x))
+		b.Output(p)
+		b.Output(b.Op("MatMul", p, x))
+		b.Output(b.Op("MatMul", b.Op("Softmax", s(b.Op("Abs", x), x), graph.Int("axis", 2)), x))
+		other := b.Input("other", matrix(graph.Sym("n"), graph.Size(3), graph.Size(4), graph.Size(4)))
+		b.Output(b.Op("MatMul", b.Op("Softmax", s(b.Op("Neg", x), other)), x))
+		b.Output(b.Op("MatMul", b.Op("Softmax", b.Op("Mul", s(b.Op("Exp", x), x), b.Input("temperature", matrix(graph.Dims(3, 1, 1)...)))), x))
+	}},
+}
