@@ -138,7 +138,7 @@ func (a *batchNormArgs[T]) Do(_, lo, hi int) {
 		}
 		scale := a.scaleT.Float(k) / math.Sqrt(variance+a.epsilon)
 		at := p * a.inner
-		kernel.Affine(a.y[at:at+a.inner], a.x[at:at+a.inner], T(mean), T(scale), T(a.biasT.Float(k)))
+		affine(a.y[at:at+a.inner], a.x[at:at+a.inner], T(mean), T(scale), T(a.biasT.Float(k)))
 	}
 }
 

@@ -99,13 +99,32 @@ func (a *groupNormArgs[T]) Do(_, lo, hi int) {
 	n := a.chans * a.inner
 	for g := lo; g < hi; g++ {
 		x, y := a.x[g*n:][:n], a.y[g*n:][:n]
-		mean, variance := kernel.Moments(x)
+		mean, variance := moments(x)
 		inv := 1 / math.Sqrt(variance+a.epsilon)
 		for k := range a.chans {
 			p := (g%a.groups*a.chans + k) / a.share
-			kernel.Affine(y[k*a.inner:][:a.inner], x[k*a.inner:][:a.inner], T(mean), T(inv*float64(a.scale[p])), a.bias[p])
+			affine(y[k*a.inner:][:a.inner], x[k*a.inner:][:a.inner], T(mean), T(inv*float64(a.scale[p])), a.bias[p])
 		}
 	}
+}
+
+// moments are the mean and the variance of x.
+func moments[T float32 | float64](x []T) (mean, variance float64) {
+	if x, ok := any(x).([]float32); ok {
+		n := float64(len(x))
+		mean := kernel.Sum32(x) / n
+		return mean, kernel.Deviation32(x, mean) / n
+	}
+	return kernel.Moments(x)
+}
+
+// affine writes (x - mean)·scale + bias.
+func affine[T float32 | float64](y, x []T, mean, scale, bias T) {
+	if x, ok := any(x).([]float32); ok {
+		kernel.Affine32(any(y).([]float32), x, float32(mean), float32(scale), float32(bias))
+		return
+	}
+	kernel.Affine(y, x, mean, scale, bias)
 }
 
 func groupNormOf[T float32 | float64](c *graph.Ctx) error {

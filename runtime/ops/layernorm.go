@@ -148,6 +148,10 @@ type layerNormArgs[T float32 | float64] struct {
 }
 
 func (a *layerNormArgs[T]) Do(_, lo, hi int) {
+	if r, ok := a.fast(); ok {
+		r.Run(lo, hi)
+		return
+	}
 	for r := lo; r < hi; r++ {
 		mean, inv := kernel.LayerNorm(a.y[r*a.n:][:a.n], a.x[r*a.n:][:a.n], a.scale.row(r, a.n), a.bias.row(r, a.n), a.epsilon)
 		if a.mean != nil {
@@ -157,6 +161,29 @@ func (a *layerNormArgs[T]) Do(_, lo, hi int) {
 			setFloat(a.inv, r, inv)
 		}
 	}
+}
+
+// fast is the kernel for rows of float32 with one scale and one bias.
+func (a *layerNormArgs[T]) fast() (r kernel.NormRows, ok bool) {
+	x, ok := any(a.x).([]float32)
+	if !ok || a.scale.period != 1 || a.bias.data != nil && a.bias.period != 1 {
+		return r, false
+	}
+	r = kernel.NormRows{Y: any(a.y).([]float32), X: x, Scale: any(a.scale.data).([]float32), Bias: any(a.bias.data).([]float32), N: a.n, Epsilon: float32(a.epsilon)}
+	for i, t := range []*tensor.Tensor{a.mean, a.inv} {
+		if t == nil {
+			continue
+		}
+		if t.DType() != tensor.Float32 {
+			return r, false
+		}
+		if i == 0 {
+			r.Mean = tensor.Data[float32](t)
+		} else {
+			r.Inv = tensor.Data[float32](t)
+		}
+	}
+	return r, true
 }
 
 func layerNormOf[T float32 | float64](c *graph.Ctx) error {

@@ -27,6 +27,13 @@ func runLogSoftmax(c *graph.Ctx) error {
 	}
 	switch x.DType() {
 	case tensor.Float32:
+		if inner == 1 {
+			a := softmaxArgs{x: tensor.Data[float32](x), y: tensor.Data[float32](y), n: n}
+			graph.For(c, outer, 1+1<<15/max(n, 1), a, func(a *softmaxArgs, _, lo, hi int) {
+				kernel.LogSoftmaxRows(a.y[lo*a.n:hi*a.n], a.x[lo*a.n:hi*a.n], a.n)
+			})
+			return nil
+		}
 		graph.Parallel(c, outer*inner, 1+8192/max(n, 1), logSoftmaxRows[float32]{tensor.Data[float32](x), tensor.Data[float32](y), n, inner})
 	case tensor.Float64:
 		graph.Parallel(c, outer*inner, 1+8192/max(n, 1), logSoftmaxRows[float64]{tensor.Data[float64](x), tensor.Data[float64](y), n, inner})

@@ -12,6 +12,9 @@ func runReduce(kind kernel.ReduceKind) func(*graph.Ctx) error {
 	return halves(func(c *graph.Ctx) error {
 		switch c.In[0].DType() {
 		case tensor.Float32:
+			if kind != kernel.ReduceLogSumExp {
+				return reduceBy(c, kind, kernel.ReductionOfFloat32)
+			}
 			return reduceOf[float32, float64](c, kind)
 		case tensor.Float64:
 			return reduceOf[float64, float64](c, kind)

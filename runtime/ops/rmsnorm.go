@@ -55,6 +55,13 @@ type rmsNormArgs[V, T float32 | float64] struct {
 }
 
 func (a *rmsNormArgs[V, T]) Do(_, lo, hi int) {
+	if x, ok := any(a.x).([]float32); ok && a.scale.period == 1 {
+		if y, ok := any(a.y).([]float32); ok {
+			r := kernel.NormRows{Y: y, X: x, Scale: any(a.scale.data).([]float32), N: a.n, Epsilon: float32(a.epsilon), RMS: true}
+			r.Run(lo, hi)
+			return
+		}
+	}
 	for r := lo; r < hi; r++ {
 		kernel.RMSNorm(a.y[r*a.n:][:a.n], a.x[r*a.n:][:a.n], a.scale.row(r, a.n), a.epsilon)
 	}

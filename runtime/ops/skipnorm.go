@@ -69,53 +69,58 @@ func inferSkipNorm(c *graph.Infer) error {
 func runSkipNorm(c *graph.Ctx) error {
 	switch c.In[0].DType() {
 	case tensor.Float32:
-		return skipNormOf[float32](c)
+		return skipNorm32(c)
 	case tensor.Float64:
-		return skipNormOf[float64](c)
+		return skipNorm64(c)
 	}
 	return graph.Typef("normalization of %s", c.In[0])
 }
 
-type skipNormArgs[T float32 | float64] struct {
-	x, skip, y, sum, scale, bias []T
-	scratch                      []T // a row for each worker
-	n                            int
-	epsilon                      float64
-	rms                          bool
-}
-
-// Do takes rows.
-func (a *skipNormArgs[T]) Do(worker, lo, hi int) {
-	for r := lo; r < hi; r++ {
-		at, end := r*a.n, (r+1)*a.n
-		sum := a.scratch[worker*a.n:][:a.n]
-		if a.sum != nil {
-			sum = a.sum[at:end]
-		}
-		kernel.Add(sum, a.x[at:end], a.skip[at:end], 1, 1)
-		if a.rms {
-			kernel.RMSNorm(a.y[at:end], sum, a.scale, a.epsilon)
-		} else {
-			kernel.LayerNorm(a.y[at:end], sum, a.scale, a.bias, a.epsilon)
-		}
-	}
-}
-
-func skipNormOf[T float32 | float64](c *graph.Ctx) error {
-	a := skipNormArgs[T]{
-		x: tensor.Data[T](c.In[0]), skip: tensor.Data[T](c.In[1]), y: tensor.Data[T](c.Out[0]), scale: tensor.Data[T](c.In[2]),
-		n: c.In[0].Dim(c.In[0].Rank() - 1), epsilon: float64(c.Node.Float("epsilon")), rms: c.Node.Op.Name == "SkipRMSNorm",
+func skipNorm32(c *graph.Ctx) error {
+	r := kernel.NormRows{
+		X: tensor.Data[float32](c.In[0]), Skip: tensor.Data[float32](c.In[1]), Y: tensor.Data[float32](c.Out[0]), Scale: tensor.Data[float32](c.In[2]),
+		N: c.In[0].Dim(c.In[0].Rank() - 1), Epsilon: c.Node.Float("epsilon"), RMS: c.Node.Op.Name == "SkipRMSNorm",
 	}
 	if c.Has(3) {
-		a.bias = tensor.Data[T](c.In[3])
+		r.Bias = tensor.Data[float32](c.In[3])
 	}
-	if c.Wants(1) {
-		a.sum = tensor.Data[T](c.Out[1])
+	switch {
+	case c.Wants(1):
+		r.Sum = tensor.Data[float32](c.Out[1])
+	case c.In[0].Rank() > 1:
+		r.Sum = r.Y // read before it is written
+	default: // Y may lie where scale does
+		var err error
+		if r.Sum, err = graph.Scratch[float32](c, r.N); err != nil {
+			return err
+		}
 	}
-	var err error
-	if a.scratch, err = graph.Scratch[T](c, c.Exec().Workers()*a.n); err != nil {
+	graph.For(c, len(r.X)/max(1, r.N), 1+1<<14/max(1, r.N), r, func(r *kernel.NormRows, _, lo, hi int) { r.Run(lo, hi) })
+	return nil
+}
+
+// skipNorm64 takes the rows one by one: nobody is in a hurry with float64.
+func skipNorm64(c *graph.Ctx) error {
+	x, skip, y, scale := tensor.Data[float64](c.In[0]), tensor.Data[float64](c.In[1]), tensor.Data[float64](c.Out[0]), tensor.Data[float64](c.In[2])
+	n, epsilon := c.In[0].Dim(c.In[0].Rank()-1), float64(c.Node.Float("epsilon"))
+	sum, err := graph.Scratch[float64](c, n)
+	if err != nil {
 		return err
 	}
-	graph.Parallel(c, len(a.x)/max(1, a.n), 1+1<<14/max(1, a.n), a)
+	var bias []float64
+	if c.Has(3) {
+		bias = tensor.Data[float64](c.In[3])
+	}
+	for at := 0; at < len(x); at += n {
+		if c.Wants(1) {
+			sum = tensor.Data[float64](c.Out[1])[at : at+n]
+		}
+		kernel.Add(sum, x[at:at+n], skip[at:at+n], 1, 1)
+		if c.Node.Op.Name == "SkipRMSNorm" {
+			kernel.RMSNorm(y[at:at+n], sum, scale, epsilon)
+		} else {
+			kernel.LayerNorm(y[at:at+n], sum, scale, bias, epsilon)
+		}
+	}
 	return nil
 }

@@ -43,7 +43,7 @@ func expandOnRows(op string) func(*graph.Builder, *graph.Node) []*graph.Value {
 func runSoftmax(c *graph.Ctx) error {
 	switch c.In[0].DType() {
 	case tensor.Float32:
-		return softmaxRows[float32](c, nil)
+		return softmax32(c)
 	case tensor.Float64:
 		return softmaxRows[float64](c, nil)
 	case tensor.Float16:
@@ -68,6 +68,37 @@ func split(s tensor.Shape, axis int) (outer, n, inner int, err error) {
 		return
 	}
 	return s[:axis].Elems(), s[axis], s[axis+1:].Elems(), nil
+}
+
+type softmaxArgs struct {
+	x, y             []float32
+	n, inner, blocks int
+}
+
+// softmaxBlock is the number of columns that are done side by side.
+const softmaxBlock = 256
+
+// softmax32 works on rows when the axis is the last, else on blocks of columns.
+func softmax32(c *graph.Ctx) error {
+	outer, n, inner, err := split(c.In[0].Shape(), c.Node.Int("axis"))
+	if err != nil {
+		return err
+	}
+	a := softmaxArgs{tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0]), n, inner, (inner + softmaxBlock - 1) / softmaxBlock}
+	if inner == 1 {
+		graph.For(c, outer, 1+1<<15/max(n, 1), a, func(a *softmaxArgs, _, lo, hi int) {
+			kernel.SoftmaxRows(a.y[lo*a.n:hi*a.n], a.x[lo*a.n:hi*a.n], a.n)
+		})
+		return nil
+	}
+	graph.For(c, outer*a.blocks, 1+1<<15/max(n*softmaxBlock, 1), a, func(a *softmaxArgs, _, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			at := i % a.blocks * softmaxBlock
+			from := i/a.blocks*a.n*a.inner + at
+			kernel.SoftmaxCols(a.y[from:], a.x[from:], a.n, a.inner, min(softmaxBlock, a.inner-at))
+		}
+	})
+	return nil
 }
 
 type rowArgs[T float32 | float64] struct {

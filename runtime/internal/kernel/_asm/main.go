@@ -24,6 +24,7 @@ var families = map[string]func(){
 	"conv":      conv,
 	"depthwise": depthwise,
 	"gemm":      gemm,
+	"norm":      norm,
 	"spin":      spin,
 	"vec":       vecUnary,
 	"winograd":  winograd,
