@@ -1,5 +1,3 @@
-// Package tensor holds the data of the runtime: element types, shapes and dense row-major tensors.
-// It is a leaf: it knows nothing of graphs or operators.
 package tensor
 
 import "fmt"

@@ -88,24 +88,10 @@ func Aligned(d DType, data []byte) bool {
 	return align < 2 || len(data) == 0 || uintptr(unsafe.Pointer(unsafe.SliceData(data)))%uintptr(align) == 0
 }
 
-// Elem are the Go types that hold elements of tensors. Half, byte-float and packed types are seen as their bits;
-// bool as bool.
+// Elem are the Go types that hold elements of tensors. Float16 is float16.Float16 of github.com/x448/float16, or its bits; bfloat16, the floats of 8
+// bits and packed types are seen as their bits; bool as bool.
 type Elem interface {
 	~float32 | ~float64 | ~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~bool | ~complex64 | ~complex128
-}
-
-// Data are the elements of t as a slice of T, which aliases t. T must have the size of t's element type;
-// it returns nil for packed types seen as anything but bytes, and panics on any other mismatch, which is a bug of the caller.
-func Data[T Elem](t *Tensor) []T {
-	var z T
-	size := int(unsafe.Sizeof(z))
-	if size == 1 {
-		return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.data))), len(t.data))
-	}
-	if size != t.dtype.Size() {
-		panic(fmt.Sprintf("tensor: %s seen as elements of %d bytes", t, size))
-	}
-	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(t.data))), len(t.data)/size)
 }
 
 // GoType is the element type that a slice of T becomes, as in [Of].
