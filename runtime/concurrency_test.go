@@ -126,7 +126,7 @@ func long(t testing.TB) (*runtime.Session, []*tensor.Tensor) {
 	x := b.Input("x", graph.TensorType(tensor.Float32, graph.Dims(n, n)...))
 	w, k := b.Const(noise(1, n, n)), b.Const(noise(2, 8, 8, 7, 7))
 	h := x
-	for range 20 {
+	for range 60 {
 		h = b.Op("MatMul", b.Op("Relu", h), w)
 		h = b.Op("Reshape", h, b.Ints(1, 8, n, n/8))
 		h = b.Op("Conv", h, k, graph.Ints("pads", 3, 3, 3, 3))

@@ -21,6 +21,7 @@ import (
 var families = map[string]func(){
 	"attention": attention,
 	"binary":    vecBinary,
+	"block":     block,
 	"conv":      conv,
 	"depthwise": depthwise,
 	"gemm":      gemm,
