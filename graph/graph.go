@@ -45,6 +45,7 @@ type Node struct {
 	Attrs    []Attr
 	Overload string // which of a model's functions of the same name it calls; nearly always ""
 	Origin   any    // see Graph.Origin
+	shared   any    // see Shared
 }
 
 // Function is an operator that a model defines by a graph of its own.

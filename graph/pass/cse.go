@@ -8,6 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
+// cseElems is how long an attribute may be that is compared: the ensembles of classical models have lists of a million elements.
+const cseElems = 64
+
 // CSE merges nodes that compute the same: equal operators, inputs and attributes. Random operators and graphs inside nodes stay apart, and
 // so do constants, which the exporter already shares or which are small.
 func CSE(reg *graph.Registry, g *graph.Graph) (bool, error) {
@@ -79,12 +82,27 @@ func cseKey(n *graph.Node, ids map[*graph.Value]int) (string, bool) {
 	for _, a := range n.Attrs {
 		switch v := a.Value.(type) {
 		case *tensor.Tensor:
-			if v.Len() > 64 || v.DType() == tensor.String {
+			if v.Len() > cseElems || v.DType() == tensor.String {
 				return "", false
 			}
 			fmt.Fprintf(&b, ";%s=%s%x", a.Name, v, v.Bytes())
 		case []*tensor.Tensor, graph.Type, []graph.Type:
 			return "", false
+		case []int64:
+			if len(v) > cseElems {
+				return "", false
+			}
+			fmt.Fprintf(&b, ";%s=%d", a.Name, v)
+		case []float32:
+			if len(v) > cseElems {
+				return "", false
+			}
+			fmt.Fprintf(&b, ";%s=%x", a.Name, v)
+		case []string:
+			if len(v) > cseElems {
+				return "", false
+			}
+			fmt.Fprintf(&b, ";%s=%q", a.Name, v)
 		default:
 			fmt.Fprintf(&b, ";%s=%T%q", a.Name, v, fmt.Sprint(v))
 		}

@@ -121,7 +121,7 @@ func runLinearClassifier(c *graph.Ctx) error {
 	if err != nil {
 		return err
 	}
-	cl := treeClasses{ints: n.Ints("classlabels_ints"), strs: n.Strs("classlabels_strings"), labels: c.Out[0]}
+	cl := treeClasses{ints: n.Ints("classlabels_ints"), strs: n.Strs("classlabels_strings")}
 	count, _ := treeSize(c.In[0])
 	for r := range count {
 		linearScores(scores[:rows], c.In[0], r, n.Floats("coefficients"), n.Floats("intercepts"))
@@ -137,7 +137,7 @@ func runLinearClassifier(c *graph.Ctx) error {
 				}
 			}
 		}
-		cl.label(r, which, len(cl.ints) <= which)
+		cl.label(c.Out[0], r, which, len(cl.ints) <= which)
 		if rows == 1 && width == 2 {
 			scores[0], scores[1] = 1-scores[0], scores[0]
 			if post == kernel.PostLogistic {

@@ -205,7 +205,7 @@ func runSVMClassifier(c *graph.Ctx) error {
 	votes, buf := buf[:k], buf[k:]
 	scores, buf := buf[:max(s.pairs, 2)], buf[max(s.pairs, 2):]
 	each, buf := buf[:k], buf[k:]
-	cl := treeClasses{ints: n.Ints("classlabels_ints"), strs: n.Strs("classlabels_strings"), labels: c.Out[0]}
+	cl := treeClasses{ints: n.Ints("classlabels_ints"), strs: n.Strs("classlabels_strings")}
 	probA, probB := n.Floats("prob_a"), n.Floats("prob_b")
 	rows, _ := treeSize(c.In[0])
 	for r := range rows {
@@ -231,7 +231,7 @@ func runSVMClassifier(c *graph.Ctx) error {
 				best = i
 			}
 		}
-		cl.label(r, best, false)
+		cl.label(c.Out[0], r, best, false)
 		if len(out) == 1 && s.classes == 2 {
 			out = scores[:2]
 			if out[0], out[1] = -out[0], out[0]; post == kernel.PostLogistic {

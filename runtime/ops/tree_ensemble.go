@@ -58,36 +58,32 @@ func runTreeEnsemble(c *graph.Ctx) error {
 }
 
 func runEnsemble[T float32 | float64](c *graph.Ctx) error {
-	r, _ := c.Memo.(*treeRun[T])
-	if r == nil {
-		n := c.Node
-		targets, err := ensembleTargets(n, "n_targets", "leaf_targetids")
-		if err != nil {
-			return err
-		}
-		t, err := indexedTrees[T](n, targets)
-		if err != nil {
-			return err
-		}
-		r = &treeRun[T]{Trees: t, targets: targets, finish: finishTargets[T], post: kernel.PostTransform(n.Int("post_transform"))}
-		if p := n.Int("post_transform"); p < 0 || p > int(kernel.PostProbit) {
-			return graph.Invalidf("post_transform %d", p)
-		}
-		names := []string{"AVERAGE", "SUM", "MIN", "MAX"}
-		how := n.Int("aggregate_function")
-		if how < 0 || how >= len(names) {
-			return graph.Invalidf("aggregate_function %d", how)
-		}
-		if err := r.aggregate(names[how]); err != nil {
-			return err
-		}
-		c.Memo = r
-	}
-	return r.run(c, c.Out[0])
+	return runTrees(c, indexedEnsemble[T], c.Out[0], nil)
 }
 
-// aggregate sets how weights come together.
-func (r *treeRun[T]) aggregate(name string) error {
+func indexedEnsemble[T float32 | float64](n *graph.Node) (*ensemble[T], error) {
+	targets, err := ensembleTargets(n, "n_targets", "leaf_targetids")
+	if err != nil {
+		return nil, err
+	}
+	t, err := indexedTrees[T](n, targets)
+	if err != nil {
+		return nil, err
+	}
+	e := &ensemble[T]{Trees: t, targets: targets, finish: finishTargets[T], post: kernel.PostTransform(n.Int("post_transform"))}
+	if p := n.Int("post_transform"); p < 0 || p > int(kernel.PostProbit) {
+		return nil, graph.Invalidf("post_transform %d", p)
+	}
+	names := []string{"AVERAGE", "SUM", "MIN", "MAX"}
+	how := n.Int("aggregate_function")
+	if how < 0 || how >= len(names) {
+		return nil, graph.Invalidf("aggregate_function %d", how)
+	}
+	return e, e.aggregate(names[how])
+}
+
+// aggregate sets how weights come together, and makes the trees ready for it.
+func (r *ensemble[T]) aggregate(name string) error {
 	switch name {
 	case "SUM", "":
 		r.fold = kernel.TreeSum
@@ -100,6 +96,7 @@ func (r *treeRun[T]) aggregate(name string) error {
 	default:
 		return graph.Invalidf("aggregate_function %q", name)
 	}
+	r.Prepare(r.fold)
 	return nil
 }
 

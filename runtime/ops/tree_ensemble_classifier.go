@@ -27,7 +27,6 @@ type treeClasses struct {
 	strs     []string
 	binary   bool // two classes, but weights for only one
 	positive bool // no weight is negative
-	labels   *tensor.Tensor
 }
 
 // classLabels is how many labels there are, and whether they are strings.
@@ -75,52 +74,48 @@ func runTreeClassifier(c *graph.Ctx) error {
 }
 
 func runClassifier[T float32 | float64](c *graph.Ctx) error {
-	r, _ := c.Memo.(*treeRun[T])
-	if r == nil {
-		n := c.Node
-		count, _, err := classLabels(n, "classlabels_int64s", "classlabels_strings")
-		if err != nil {
-			return err
-		}
-		t, err := listedTrees[T](n, "class", count)
-		if err != nil {
-			return err
-		}
-		r = &treeRun[T]{Trees: t, targets: count, finish: finishClasses[T]}
-		if r.base, r.post, err = treeScores[T](n, count); err != nil {
-			return err
-		}
-		cl := &treeClasses{ints: n.Ints("classlabels_int64s"), strs: n.Strs("classlabels_strings"), positive: true}
-		seen := map[int64]bool{}
-		for _, id := range n.Ints("class_ids") {
-			seen[id] = true
-		}
-		cl.binary = count == 2 && len(seen) == 1
-		for _, w := range t.Weights {
-			cl.positive = cl.positive && w >= 0
-		}
-		r.class = cl
-		c.Memo = r
-	}
-	r.class.labels = c.Out[0]
-	defer func() { r.class.labels = nil }()
 	var z *tensor.Tensor
 	if len(c.Out) > 1 {
 		z = c.Out[1]
 	}
-	return r.run(c, z)
+	return runTrees(c, classifier[T], z, c.Out[0])
+}
+
+func classifier[T float32 | float64](n *graph.Node) (*ensemble[T], error) {
+	count, _, err := classLabels(n, "classlabels_int64s", "classlabels_strings")
+	if err != nil {
+		return nil, err
+	}
+	t, err := listedTrees[T](n, "class", count)
+	if err != nil {
+		return nil, err
+	}
+	e := &ensemble[T]{Trees: t, targets: count, finish: finishClasses[T]}
+	if e.base, e.post, err = treeScores[T](n, count); err != nil {
+		return nil, err
+	}
+	e.class = &treeClasses{ints: n.Ints("classlabels_int64s"), strs: n.Strs("classlabels_strings"), positive: true}
+	seen := map[int64]bool{}
+	for _, id := range n.Ints("class_ids") {
+		seen[id] = true
+	}
+	e.class.binary = count == 2 && len(seen) == 1
+	for _, w := range t.Weights {
+		e.class.positive = e.class.positive && w >= 0
+	}
+	return e, e.aggregate("SUM")
 }
 
 // label stores the label of a row: class i, or the bare number i where numbered is set, if labels are no strings.
-func (cl *treeClasses) label(row, i int, numbered bool) {
+func (cl *treeClasses) label(labels *tensor.Tensor, row, i int, numbered bool) {
 	switch {
-	case cl.labels == nil:
-	case cl.labels.DType() == tensor.String:
-		cl.labels.Strings()[row] = cl.strs[min(i, len(cl.strs)-1)]
+	case labels == nil:
+	case labels.DType() == tensor.String:
+		labels.Strings()[row] = cl.strs[min(i, len(cl.strs)-1)]
 	case numbered:
-		tensor.Data[int64](cl.labels)[row] = int64(i)
+		tensor.Data[int64](labels)[row] = int64(i)
 	default:
-		tensor.Data[int64](cl.labels)[row] = cl.ints[i]
+		tensor.Data[int64](labels)[row] = cl.ints[i]
 	}
 }
 
@@ -137,7 +132,7 @@ func finishClasses[T float32 | float64](r *treeRun[T], scores []T, has []bool, r
 				best = i
 			}
 		}
-		r.class.label(row, max(best, 0), false)
+		r.class.label(r.labels, row, max(best, 0), false)
 		kernel.Post(r.post, scores)
 	} else {
 		scores = finishFew(r, scores, has, row)
@@ -172,7 +167,7 @@ func finishFew[T float32 | float64](r *treeRun[T], scores []T, has []bool, row i
 	if weight > limit {
 		which = 1
 	}
-	r.class.label(row, which, !r.class.binary)
+	r.class.label(r.labels, row, which, !r.class.binary)
 	if len(scores) == 1 || second || len(r.base) == 2 {
 		for i := range scores {
 			if !has[i] && len(scores) == 2 {

@@ -56,27 +56,23 @@ func runTreeRegressor(c *graph.Ctx) error {
 }
 
 func runRegressor[T float32 | float64](c *graph.Ctx) error {
-	r, _ := c.Memo.(*treeRun[T])
-	if r == nil {
-		n := c.Node
-		targets, err := ensembleTargets(n, "n_targets", "target_ids")
-		if err != nil {
-			return err
-		}
-		t, err := listedTrees[T](n, "target", targets)
-		if err != nil {
-			return err
-		}
-		r = &treeRun[T]{Trees: t, targets: targets, finish: finishTargets[T]}
-		if r.base, r.post, err = treeScores[T](n, targets); err != nil {
-			return err
-		}
-		if err := r.aggregate(n.Str("aggregate_function")); err != nil {
-			return err
-		}
-		c.Memo = r
+	return runTrees(c, regressor[T], c.Out[0], nil)
+}
+
+func regressor[T float32 | float64](n *graph.Node) (*ensemble[T], error) {
+	targets, err := ensembleTargets(n, "n_targets", "target_ids")
+	if err != nil {
+		return nil, err
 	}
-	return r.run(c, c.Out[0])
+	t, err := listedTrees[T](n, "target", targets)
+	if err != nil {
+		return nil, err
+	}
+	e := &ensemble[T]{Trees: t, targets: targets, finish: finishTargets[T]}
+	if e.base, e.post, err = treeScores[T](n, targets); err != nil {
+		return nil, err
+	}
+	return e, e.aggregate(n.Str("aggregate_function"))
 }
 
 // treeScores are the base values, at most one for each target, and the transform.

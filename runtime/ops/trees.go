@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -40,8 +41,64 @@ func tensorFloats(t *tensor.Tensor) []float64 {
 	return out
 }
 
-// treeID is a node of the classifier and the regressor.
-type treeID struct{ tree, node int64 }
+// treeIndex finds nodes of the classifier and the regressor, which are named by tree and number.
+type treeIndex struct {
+	trees, nodes []int64
+	order        []int32 // places of the nodes, sorted by name
+	first, end   map[int64]int
+	tree         int64 // the tree of the last question, and its part of order
+	lo, hi       int
+}
+
+// newTreeIndex fails if two nodes have the same name.
+func newTreeIndex(trees, nodes []int64) (*treeIndex, error) {
+	x := &treeIndex{trees: trees, nodes: nodes, order: make([]int32, len(nodes)), first: map[int64]int{}, end: map[int64]int{}}
+	sorted := true
+	for i := range nodes {
+		x.order[i] = int32(i)
+		sorted = sorted && (i == 0 || trees[i-1] < trees[i] || trees[i-1] == trees[i] && nodes[i-1] < nodes[i])
+	}
+	if !sorted {
+		slices.SortFunc(x.order, func(a, b int32) int {
+			return cmp.Or(cmp.Compare(trees[a], trees[b]), cmp.Compare(nodes[a], nodes[b]))
+		})
+	}
+	for k, at := range x.order {
+		if k == 0 || trees[x.order[k-1]] != trees[at] {
+			x.first[trees[at]] = k
+			if k > 0 {
+				x.end[trees[x.order[k-1]]] = k
+			}
+		} else if nodes[x.order[k-1]] == nodes[at] {
+			return nil, graph.Invalidf("node %d of tree %d is there twice", nodes[at], trees[at])
+		}
+	}
+	if n := len(x.order); n > 0 {
+		x.end[trees[x.order[n-1]]] = n
+		x.tree = trees[x.order[0]]
+		x.hi = x.end[x.tree]
+	}
+	return x, nil
+}
+
+// find is the place of a node in the attributes.
+func (x *treeIndex) find(tree, node int64) (int32, bool) {
+	if tree != x.tree {
+		x.tree, x.lo, x.hi = tree, x.first[tree], x.end[tree]
+	}
+	part := x.order[x.lo:x.hi]
+	if len(part) == 0 {
+		return 0, false
+	}
+	if k := node - x.nodes[part[0]]; k >= 0 && k < int64(len(part)) && x.nodes[part[k]] == node { // numbered without gaps
+		return part[k], true
+	}
+	k, ok := slices.BinarySearchFunc(part, node, func(i int32, node int64) int { return cmp.Compare(x.nodes[i], node) })
+	if !ok {
+		return 0, false
+	}
+	return part[k], true
+}
 
 // listedTrees reads the ensemble of TreeEnsembleClassifier and TreeEnsembleRegressor, where nodes are named by tree and number and
 // the attributes with the prefix ("class" or "target") give the weights of leaves. The first node of a tree that follows no other is its root.
@@ -59,74 +116,77 @@ func listedTrees[T float32 | float64](n *graph.Node, prefix string, targets int)
 	if len(missing) != 0 && len(missing) != count {
 		return nil, graph.Invalidf("nodes_missing_value_tracks_true has %d elements for %d nodes", len(missing), count)
 	}
-	at := make(map[treeID]int32, count) // the node, or the complement of the leaf
-	t := &kernel.Trees[T]{}
-	leaves := int32(0)
+	index, err := newTreeIndex(trees, nodes)
+	if err != nil {
+		return nil, err
+	}
+	at := make([]int32, count) // per place: the node, or the complement of the leaf
+	inner := 0
 	for i, mode := range modes {
-		id := treeID{trees[i], nodes[i]}
-		if _, twice := at[id]; twice {
-			return nil, graph.Invalidf("node %d of tree %d is there twice", id.node, id.tree)
-		}
 		if mode == "LEAF" {
-			at[id] = ^leaves
-			leaves++
+			at[i] = ^int32(i - inner)
+		} else {
+			at[i] = int32(inner)
+			inner++
+		}
+	}
+	t := &kernel.Trees[T]{Nodes: make([]kernel.TreeNode[T], inner)}
+	child := make([]bool, count)
+	for i, mode := range modes {
+		if at[i] < 0 {
 			continue
 		}
 		m, ok := treeModes[mode]
 		if !ok {
 			return nil, graph.Invalidf("node mode %q", mode)
 		}
-		at[id] = int32(len(t.Nodes))
-		t.Nodes = append(t.Nodes, kernel.TreeNode[T]{Value: T(values[i]), Mode: m, Feature: int32(min(max(features[i], -1), math.MaxInt32-1)), MissingTrue: len(missing) > 0 && missing[i] != 0})
-	}
-	child := map[treeID]bool{}
-	for i, mode := range modes {
-		if mode == "LEAF" {
-			continue
-		}
-		node := &t.Nodes[at[treeID{trees[i], nodes[i]}]]
-		for k, next := range []int64{yes[i], no[i]} {
-			id := treeID{trees[i], next}
-			to, ok := at[id]
+		node := &t.Nodes[at[i]]
+		*node = kernel.TreeNode[T]{Value: T(values[i]), Mode: m, Feature: int32(min(max(features[i], -1), math.MaxInt32-1)), MissingTrue: len(missing) > 0 && missing[i] != 0}
+		for k, next := range [2]int64{yes[i], no[i]} {
+			to, ok := index.find(trees[i], next)
 			if !ok {
 				return nil, graph.Invalidf("node %d of tree %d, which follows node %d, does not exist", next, trees[i], nodes[i])
 			}
-			child[id] = true
+			child[to] = true
 			if k == 0 {
-				node.True = to
+				node.True = at[to]
 			} else {
-				node.False = to
+				node.False = at[to]
 			}
 		}
 	}
 	rooted := map[int64]bool{}
 	for i := range nodes {
-		if id := (treeID{trees[i], nodes[i]}); !rooted[id.tree] && !child[id] {
-			rooted[id.tree] = true
-			t.Roots = append(t.Roots, at[id])
+		if !child[i] && !rooted[trees[i]] {
+			rooted[trees[i]] = true
+			t.Roots = append(t.Roots, at[i])
 		}
 	}
-	return t, listLeaves(n, prefix, targets, t, at, int(leaves))
+	return t, listLeaves(n, prefix, targets, t, index, at)
 }
 
 // listLeaves sorts the weights by leaf. Weights of nodes that are no leaves count for nothing.
-func listLeaves[T float32 | float64](n *graph.Node, prefix string, targets int, t *kernel.Trees[T], at map[treeID]int32, leaves int) error {
+func listLeaves[T float32 | float64](n *graph.Node, prefix string, targets int, t *kernel.Trees[T], index *treeIndex, at []int32) error {
 	trees, nodes, ids := n.Ints(prefix+"_treeids"), n.Ints(prefix+"_nodeids"), n.Ints(prefix+"_ids")
 	weights, _ := numbersAttr(n, prefix+"_weights")
 	if len(trees) != len(ids) || len(nodes) != len(ids) || len(weights) != len(ids) {
 		return graph.Invalidf("the attributes of %d weights have other lengths", len(ids))
 	}
+	leaves := len(at) - len(t.Nodes)
 	t.Leaves = make([]int32, leaves+1)
+	leaf := make([]int32, len(ids)) // of each weight, -1 for none
 	for i := range ids {
 		if ids[i] < 0 || ids[i] >= int64(targets) {
 			return graph.Invalidf("%s_ids[%d] is %d of %d", prefix, i, ids[i], targets)
 		}
-		to, ok := at[treeID{trees[i], nodes[i]}]
+		to, ok := index.find(trees[i], nodes[i])
 		if !ok {
 			return graph.Invalidf("weight %d is that of node %d of tree %d, which does not exist", i, nodes[i], trees[i])
 		}
-		if to < 0 {
-			t.Leaves[^to+1]++
+		if leaf[i] = ^at[to]; leaf[i] >= 0 {
+			t.Leaves[leaf[i]+1]++
+		} else {
+			leaf[i] = -1
 		}
 	}
 	for i := range leaves {
@@ -135,25 +195,23 @@ func listLeaves[T float32 | float64](n *graph.Node, prefix string, targets int, 
 	next := slices.Clone(t.Leaves)
 	t.Targets, t.Weights = make([]int32, len(ids)), make([]T, len(ids))
 	for i := range ids {
-		if to := at[treeID{trees[i], nodes[i]}]; to < 0 {
-			k := next[^to]
-			next[^to]++
+		if leaf[i] >= 0 {
+			k := next[leaf[i]]
+			next[leaf[i]]++
 			t.Targets[k], t.Weights[k] = int32(ids[i]), T(weights[i])
 		}
 	}
 	return finishTrees(t)
 }
 
-// finishTrees checks that every path ends and that features are numbers from 0 on, and notes what all nodes have in common.
+// finishTrees checks that every path ends and that features are numbers from 0 on.
 func finishTrees[T float32 | float64](t *kernel.Trees[T]) error {
-	t.OnlyLEQ = true
 	for i := range t.Nodes {
 		n := &t.Nodes[i]
 		if n.Feature < 0 {
 			return graph.Invalidf("a node tests feature %d", n.Feature)
 		}
 		t.Features = max(t.Features, int(n.Feature)+1)
-		t.OnlyLEQ = t.OnlyLEQ && n.Mode == kernel.TreeLEQ
 	}
 	const open, done = 1, 2
 	state := make([]uint8, len(t.Nodes))
@@ -184,8 +242,8 @@ func finishTrees[T float32 | float64](t *kernel.Trees[T]) error {
 	return nil
 }
 
-// treeRun is an ensemble with what becomes of its scores.
-type treeRun[T float32 | float64] struct {
+// ensemble is what the attributes of a node say: its trees, and what becomes of their scores.
+type ensemble[T float32 | float64] struct {
 	*kernel.Trees[T]
 	fold    kernel.TreeFold
 	average bool
@@ -194,15 +252,20 @@ type treeRun[T float32 | float64] struct {
 	targets int
 	finish  func(r *treeRun[T], scores []T, has []bool, row int)
 	class   *treeClasses // of a classifier
-
-	x      *tensor.Tensor
-	scores []T // of a worker's rows, then the rows themselves where x has another type
-	has    []bool
-	y      *tensor.Tensor
 }
 
-// treeRows is how many rows go through a tree before the next one.
-const treeRows = 16
+// treeRun is a run of an ensemble.
+type treeRun[T float32 | float64] struct {
+	*ensemble[T]
+	rows, features int
+	piece          int // rows that a worker computes at once
+	width          int // scratch numbers of type T for a row
+
+	x, y, labels *tensor.Tensor
+	numbers      []T // of each worker: scores, and the rows themselves where x has another type
+	columns      []float32
+	has          []bool
+}
 
 // treeSize is the number of rows and features of x: a vector is one row.
 func treeSize(x *tensor.Tensor) (rows, features int) {
@@ -212,42 +275,77 @@ func treeSize(x *tensor.Tensor) (rows, features int) {
 	return x.Dim(0), x.Dim(1)
 }
 
-// run computes all rows. y is the tensor of scores, or nil.
-func (r *treeRun[T]) run(c *graph.Ctx, y *tensor.Tensor) (err error) {
-	r.x, r.y = c.In[0], y
-	defer func() { r.x, r.y, r.scores, r.has = nil, nil, nil, nil }()
-	rows, features := treeSize(r.x)
-	if rows == 0 {
+const (
+	treeMinRows = 64      // rows of a piece, unless they are long: trees must be worth their way into the cache
+	treeMaxRows = 512     // and at most
+	treeScratch = 1 << 15 // numbers that the scratch memory of a piece should not exceed
+)
+
+// runTrees computes all rows with the ensemble that build makes of the node's attributes. y is the tensor of scores and labels that of classes, or nil.
+func runTrees[T float32 | float64](c *graph.Ctx, build func(*graph.Node) (*ensemble[T], error), y, labels *tensor.Tensor) (err error) {
+	r, _ := c.Memo.(*treeRun[T])
+	if r == nil {
+		e, err := graph.Shared(c.Node, build)
+		if err != nil {
+			return err
+		}
+		r = &treeRun[T]{ensemble: e}
+		r.plan(c)
+		c.Memo = r
+	}
+	if r.rows == 0 {
 		return nil
 	}
-	if r.Features > features {
-		return graph.Shapef("trees test feature %d of rows of %d", r.Features-1, features)
+	if r.Features > r.features {
+		return graph.Shapef("trees test feature %d of rows of %d", r.Features-1, r.features)
 	}
-	workers := c.Exec().Workers()
-	if r.scores, err = recurrentScratch[T](c, workers, treeRows, r.targets+features); err != nil {
+	workers := min(c.Exec().Workers(), (r.rows+r.piece-1)/r.piece)
+	if r.numbers, err = recurrentScratch[T](c, workers, r.piece, r.width); err != nil {
 		return err
 	}
-	if r.has, err = recurrentScratch[bool](c, workers, treeRows, r.targets); err != nil {
+	if r.has, err = recurrentScratch[bool](c, workers, r.piece, r.targets); err != nil {
 		return err
 	}
-	c.Exec().Parallel(r, rows, treeRows)
+	if r.columns, err = recurrentScratch[float32](c, workers, r.piece, r.Scratch()); err != nil {
+		return err
+	}
+	r.x, r.y, r.labels = c.In[0], y, labels
+	c.Exec().Parallel(r, r.rows, r.piece)
+	r.x, r.y, r.labels, r.numbers, r.has, r.columns = nil, nil, nil, nil, nil, nil
 	return nil
 }
 
-// Do computes up to treeRows rows.
+// plan chooses the pieces.
+func (r *treeRun[T]) plan(c *graph.Ctx) {
+	r.rows, r.features = treeSize(c.In[0])
+	r.width = r.targets
+	if c.In[0].DType() != tensor.GoType[T]() {
+		r.width += r.features
+	}
+	share := (r.rows/max(2*c.Exec().Workers(), 1) + treeMinRows - 1) / treeMinRows * treeMinRows
+	r.piece = min(max(share, treeMinRows), treeMaxRows, max(treeScratch/(r.width+r.Scratch()+1), 1), max(r.rows, 1))
+}
+
+// Do computes rows.
 func (r *treeRun[T]) Do(worker, lo, hi int) {
-	_, features := treeSize(r.x)
-	mine := r.scores[worker*treeRows*(r.targets+features):]
-	scores, rows := mine[:(hi-lo)*r.targets], mine[treeRows*r.targets:][:(hi-lo)*features]
-	has := r.has[worker*treeRows*r.targets:][:(hi-lo)*r.targets]
+	if r.piece < hi-lo { // whoever runs pieces one after the other may join them
+		for ; lo < hi; lo += r.piece {
+			r.Do(worker, lo, min(hi, lo+r.piece))
+		}
+		return
+	}
+	mine := r.numbers[worker*r.piece*r.width:]
+	scores, rows := mine[:(hi-lo)*r.targets], mine[r.piece*r.targets:]
+	has := r.has[worker*r.piece*r.targets:][:(hi-lo)*r.targets]
 	if r.x.DType() == tensor.GoType[T]() {
-		rows = tensor.Data[T](r.x)[lo*features : hi*features]
+		rows = tensor.Data[T](r.x)[lo*r.features : hi*r.features]
 	} else {
+		rows = rows[:(hi-lo)*r.features]
 		for i := range rows {
-			rows[i] = T(r.x.Float(lo*features + i))
+			rows[i] = T(r.x.Float(lo*r.features + i))
 		}
 	}
-	r.Fold(r.fold, scores, has, r.targets, rows, features)
+	r.Fold(r.fold, scores, has, r.targets, rows, r.features, r.columns[worker*r.piece*r.Scratch():])
 	if r.average {
 		for i := range scores {
 			scores[i] /= T(len(r.Roots))
