@@ -67,6 +67,16 @@ var passCases = []passCase{
 		b.Output(b.Op("Softmax", x, graph.Int("axis", 0)))
 		b.Output(b.Op("Softmax", x, graph.Int("axis", 1))) // other attributes: stays
 	}},
+	{"subpixel", []pass.Pass{{Name: "subpixel", Run: pass.SubPixel}}, func(b *graph.Builder) {
+		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(3), graph.Sym("h"), graph.Size(5)))
+		up := func(k int, args ...graph.Arg) *graph.Value {
+			return b.Op("ConvTranspose", append([]graph.Arg{x, fill(b, 0.5, 3, 4, k, k), fill(b, 0.25, 4), graph.Ints("strides", 2, 2)}, args...)...)
+		}
+		b.Output(up(2))
+		b.Output(up(4, graph.Ints("pads", 1, 1, 1, 1)))
+		b.Output(up(3)) // an odd number of rows
+		b.Output(b.Op("ConvTranspose", x, b.Input("w", matrix(graph.Dims(3, 4, 2, 2)...)), graph.Ints("strides", 2, 2)))
+	}},
 	{"pack_matmul", []pass.Pass{{Name: "pack_matmul", Run: pass.PackMatMul}}, func(b *graph.Builder) { // 32 columns: panels of every tier
 		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(3), graph.Size(32)))
 		h := b.Op("Add", fill(b, 0.25, 32), b.Op("MatMul", x, fill(b, 0.5, 32, 32)))

@@ -123,6 +123,7 @@ var c16Rules = map[string]func(l *c16, n *graph.Node) *graph.Value{
 	"Abs": (*c16).unary, "Neg": (*c16).unary,
 	"Add": (*c16).add, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
 	"Concat": (*c16).concat, "GlobalAveragePool": (*c16).globalAverage,
+	"DepthToSpace": (*c16).depthToSpace,
 }
 
 // unary is for functions of single elements; inputs after the first are their parameters.

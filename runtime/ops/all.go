@@ -54,6 +54,7 @@ var all = [][]*graph.Op{
 	cumSum,
 	deformConv,
 	depthToSpace,
+	depthToSpaceC16,
 	dequantizeLinear,
 	det,
 	dft,

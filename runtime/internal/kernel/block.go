@@ -41,3 +41,13 @@ func unblock16Go(dst, src []float32, c, plane, n int) {
 		}
 	}
 }
+
+// Spread16 writes the pixels of src, 16 lanes each, step pixels apart to dst.
+func Spread16(dst, src []float32, step int) {
+	for len(src) >= 16 {
+		*(*[16]float32)(dst) = *(*[16]float32)(src)
+		if src = src[16:]; len(src) > 0 {
+			dst = dst[16*step:]
+		}
+	}
+}

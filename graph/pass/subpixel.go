@@ -1,0 +1,147 @@
+package pass
+
+import (
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
+
+// SubPixel writes a ConvTranspose of constant weights as convolutions with its input: for each row and column of the output modulo the strides, those
+// weights that reach it are the kernel of one. DepthToSpace puts their results into one another (https://arxiv.org/abs/1609.07009). Where all
+// of them look at the same pixels, as with kernels as large as the strides, they are one convolution.
+func SubPixel(reg *graph.Registry, g *graph.Graph) (bool, error) {
+	return rewrite(reg, g, []rule{{parse("ConvTranspose(x, @w, _)"), subPixel}})
+}
+
+// phase is one output position modulo the stride, on one axis: a convolution with every stride-th weight.
+type phase struct {
+	first, taps int // weights first, first + stride, …, in reverse order
+	head, tail  int // padding
+}
+
+// maxPhases bounds the convolutions that one ConvTranspose becomes.
+const maxPhases = 16
+
+// phases are the convolutions along an axis, none where they cannot be of equal size or would need to crop the input. With q = o + head and
+// r = q mod stride, output o is the sum over t of weight r + stride·t times input ⌊q/stride⌋ - t.
+func phases(kernel, stride, head, tail, extra int) []phase {
+	rest := kernel + extra - head - tail
+	if stride < 1 || stride > maxPhases || stride > kernel || rest%stride != 0 {
+		return nil
+	}
+	list := make([]phase, stride)
+	for o := range list {
+		q := o + head
+		p := phase{first: q % stride}
+		p.taps = (kernel - p.first + stride - 1) / stride
+		p.head = p.taps - 1 - q/stride
+		p.tail = rest/stride - 1 - p.head + p.taps - 1
+		if p.head < 0 || p.tail < 0 {
+			return nil
+		}
+		list[o] = p
+	}
+	return list
+}
+
+// alike reports whether all phases see the same pixels.
+func alike(list []phase) bool {
+	for _, p := range list {
+		if p.taps != list[0].taps || p.head != list[0].head {
+			return false
+		}
+	}
+	return true
+}
+
+func subPixel(b *graph.Builder, m *match) *graph.Value {
+	n, x, w := m.root, m.val("x"), m.val("w").Const
+	group := n.Int("group")
+	if w.DType() != tensor.Float32 || w.Rank() != 4 || w.Len() == 0 || x.Type.Rank() != 4 || group < 1 || w.Dim(0)%group != 0 || len(n.Ints("output_shape")) > 0 {
+		return nil
+	}
+	if auto := n.Str("auto_pad"); auto != "" && auto != "NOTSET" {
+		return nil
+	}
+	attr := func(name string, i, otherwise int) int {
+		if v := n.Ints(name); i < len(v) {
+			return int(v[i])
+		}
+		return otherwise
+	}
+	stride := attr("strides", 0, 1)
+	rows := phases(w.Dim(2), stride, attr("pads", 0, 0), attr("pads", 2, 0), attr("output_padding", 0, 0))
+	cols := phases(w.Dim(3), stride, attr("pads", 1, 0), attr("pads", 3, 0), attr("output_padding", 1, 0))
+	if rows == nil || cols == nil || len(rows)*len(cols) > maxPhases || attr("strides", 1, 1) != stride || attr("dilations", 0, 1) != 1 || attr("dilations", 1, 1) != 1 {
+		return nil
+	}
+	var bias *graph.Value
+	if n.Has(2) {
+		bias = n.In[2]
+	}
+	if stride > 1 && group == 1 && alike(rows) && alike(cols) {
+		var kernels []float32
+		var biases []graph.Arg
+		for _, r := range rows {
+			for _, c := range cols {
+				kernels = append(kernels, phaseWeights(w, group, stride, r, c)...)
+				biases = append(biases, bias)
+			}
+		}
+		if bias != nil && bias.Const != nil {
+			bias = b.Const(repeat(bias.Const, len(biases)))
+		} else if bias != nil {
+			bias = b.Op("Concat", append(biases, graph.Int("axis", 0))...)
+		}
+		y := phaseConv(b, x, bias, kernels, w.Dim(1)*len(rows)*len(cols), w.Dim(0), group, rows[0], cols[0])
+		return b.Op("DepthToSpace", y, graph.Int("blocksize", stride))
+	}
+	var parts []graph.Arg
+	for _, r := range rows {
+		for _, c := range cols {
+			parts = append(parts, phaseConv(b, x, bias, phaseWeights(w, group, stride, r, c), w.Dim(1)*group, w.Dim(0)/group, group, r, c))
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0].(*graph.Value)
+	}
+	return b.Op("DepthToSpace", b.Op("Concat", append(parts, graph.Int("axis", 1))...), graph.Int("blocksize", stride))
+}
+
+// phaseWeights are the weights [M, C/group, rows, columns] of one phase, out of W [C, M/group, kH, kW].
+func phaseWeights(w *tensor.Tensor, group, stride int, r, c phase) []float32 {
+	in, out, kh, kw := w.Dim(0)/group, w.Dim(1), w.Dim(2), w.Dim(3)
+	src := tensor.Data[float32](w)
+	dst := make([]float32, 0, group*out*in*r.taps*c.taps)
+	for g := range group {
+		for o := range out {
+			for i := range in {
+				k := src[((g*in+i)*out+o)*kh*kw:][:kh*kw]
+				for y := r.taps - 1; y >= 0; y-- {
+					for x := c.taps - 1; x >= 0; x-- {
+						dst = append(dst, k[(r.first+y*stride)*kw+c.first+x*stride])
+					}
+				}
+			}
+		}
+	}
+	return dst
+}
+
+func phaseConv(b *graph.Builder, x, bias *graph.Value, weights []float32, out, in, group int, r, c phase) *graph.Value {
+	w, err := tensor.Of(weights, out, in, r.taps, c.taps)
+	if err != nil {
+		b.Fail(err)
+		return nil
+	}
+	return b.Op("Conv", x, b.Const(w), bias, graph.Int("group", group), graph.Ints("kernel_shape", int64(r.taps), int64(c.taps)),
+		graph.Ints("pads", int64(r.head), int64(c.head), int64(r.tail), int64(c.tail)))
+}
+
+// repeat is the vector v, n times.
+func repeat(v *tensor.Tensor, n int) *tensor.Tensor {
+	var all []float32
+	for range n {
+		all = append(all, tensor.Data[float32](v)...)
+	}
+	return tensor.Must(tensor.Of(all, len(all)))
+}
