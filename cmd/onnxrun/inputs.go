@@ -23,11 +23,13 @@ import (
 type imageFlags struct {
 	mean, std []float64
 	scale     float64
+	filter    string
 }
 
 func (f *imageFlags) add(fl *pflag.FlagSet) {
 	fl.Float64SliceVar(&f.mean, "mean", nil, "mean of each channel of a picture, subtracted after scaling")
 	fl.Float64SliceVar(&f.std, "std", nil, "deviation of each channel of a picture, divided by after the mean")
+	fl.StringVar(&f.filter, "filter", "bilinear", "how pictures of another size are scaled, as Pillow does: nearest, box, bilinear, hamming, bicubic or lanczos")
 	fl.Float64Var(&f.scale, "scale", 0, "factor of a picture's values 0 … 255 (default: 1/255 for floating-point inputs)")
 }
 
@@ -211,7 +213,11 @@ func readInput(path string, want graph.Type, img imageFlags) (*tensor.Tensor, er
 		if err != nil {
 			return nil, err
 		}
-		return imaging.ToTensor(m, want.DType, sizes(want), imaging.Options{Scale: img.scale, Mean: img.mean, Std: img.std})
+		filter, ok := imaging.FilterByName(img.filter)
+		if !ok {
+			return nil, usagef("filter %q; want nearest, box, bilinear, hamming, bicubic or lanczos", img.filter)
+		}
+		return imaging.ToTensor(m, want.DType, sizes(want), imaging.Options{Scale: img.scale, Mean: img.mean, Std: img.std, Filter: filter})
 	case ".wav":
 		s, err := audio.ReadWAV(f)
 		if err != nil {
