@@ -35,8 +35,11 @@ func (s *Strided) Axis(n, to, from int) {
 	s.Dims, s.To, s.From = append(s.Dims, n), append(s.To, to), append(s.From, from)
 }
 
-// tileArea is the number of elements in a tile: both sides of it stay in the first-level cache.
-const tileArea = 1024
+// Tiles have at most tileArea elements, in tileSide rows: both sides of one stay in the caches of a core, and touch few pages.
+const (
+	tileArea = 4096
+	tileSide = 64
+)
 
 // Plan ends the axes and chooses how to walk. It returns the number of items for Copy and how many make a piece of work,
 // and reports false when an element would lie outside of arrays of the given lengths.
@@ -51,14 +54,14 @@ func (s *Strided) Plan(toLen, fromLen int) (items, grain int, ok bool) {
 		s.Dims, s.To, s.From = append(s.Dims, 1), append(s.To, 1), append(s.From, 1)
 	}
 	last := len(s.Dims) - 1
-	if a := s.contiguousFrom(); a >= 0 && s.To[last] == 1 && s.From[last] != 1 && s.From[last] != 0 && s.Dims[last] >= 4 {
+	if a := s.contiguousFrom(); a >= 0 && s.To[last] == 1 && s.From[last] != 1 && s.From[last] != 0 && s.Dims[last] >= 2 {
 		// the axis along which From is dense goes beside the one along which To is
 		n, to := s.Dims[a], s.To[a]
 		copy(s.Dims[a:last-1], s.Dims[a+1:last])
 		copy(s.To[a:last-1], s.To[a+1:last])
 		copy(s.From[a:last-1], s.From[a+1:last])
 		s.Dims[last-1], s.To[last-1], s.From[last-1] = n, to, 1
-		s.tileA = min(n, 32)
+		s.tileA = min(n, tileSide)
 		s.tileB = min(s.Dims[last], tileArea/s.tileA)
 		items = ceilDiv(n, s.tileA) * ceilDiv(s.Dims[last], s.tileB)
 		for _, d := range s.Dims[:last-1] {
@@ -114,13 +117,18 @@ func Copy[T Cell](to, from []T, s *Strided, lo, hi int) {
 		f += at[k] * s.From[k]
 	}
 	for lo < hi {
-		m := min(n-first, hi-lo)
-		copyRow(to, from, t+first*ts, f+first*fs, m, ts, fs)
-		lo, first = lo+m, 0
+		rows, m := 1, min(n-first, hi-lo)
+		if last > 0 && m == n {
+			rows = copyRows(to, from, t, f, min(s.Dims[last-1]-at[last-1], (hi-lo)/n), s)
+		} else {
+			copyRow(to, from, t+first*ts, f+first*fs, m, ts, fs)
+		}
+		lo, first = lo+rows*m, 0
 		for k := last - 1; k >= 0; k-- {
-			at[k]++
-			t += s.To[k]
-			f += s.From[k]
+			at[k] += rows
+			t += rows * s.To[k]
+			f += rows * s.From[k]
+			rows = 1
 			if at[k] < s.Dims[k] {
 				break
 			}
@@ -130,6 +138,22 @@ func Copy[T Cell](to, from []T, s *Strided, lo, hi int) {
 		}
 	}
 }
+
+// copyRows copies up to rows rows along the last axis but one and returns how many: all short ones at once, else one.
+func copyRows[T Cell](to, from []T, t, f, rows int, s *Strided) int {
+	last := len(s.Dims) - 1
+	n, ts, fs := s.Dims[last], s.To[last], s.From[last]
+	if ts == 1 && fs == 1 && n <= shortRow && rows > 1 {
+		if to, ok := any(to).([]uint32); ok && copyShortRows(to[t:], any(from).([]uint32)[f:], rows, n, s.To[last-1], s.From[last-1]) {
+			return rows
+		}
+	}
+	copyRow(to, from, t, f, n, ts, fs)
+	return 1
+}
+
+// shortRow is the length from which calling copy for each row costs nothing.
+const shortRow = 512
 
 // copyRow copies n elements, from position f on in steps of fs, to position t on in steps of ts.
 func copyRow[T Cell](to, from []T, t, f, n, ts, fs int) {
@@ -178,6 +202,9 @@ func copyTiles[T Cell](to, from []T, s *Strided, lo, hi int) {
 		m := min(s.tileB, nb-b)
 		t += a*ta + b
 		f += a + b*fb
+		if to, ok := any(to).([]uint32); ok && transposeTile(to[t:], any(from).([]uint32)[f:], min(s.tileA, na-a), m, ta, fb) {
+			continue
+		}
 		for range min(s.tileA, na-a) {
 			d := to[t : t+m]
 			k := f
@@ -193,7 +220,11 @@ func copyTiles[T Cell](to, from []T, s *Strided, lo, hi int) {
 
 // Fill sets every element of to.
 func Fill[T Cell](to []T, v T) {
-	for i := range to {
+	const block = 512
+	for i := range min(len(to), block) {
 		to[i] = v
+	}
+	for i := block; i < len(to); i += block {
+		copy(to[i:], to[:block])
 	}
 }

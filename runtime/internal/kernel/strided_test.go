@@ -6,7 +6,9 @@ import (
 )
 
 // TestStrided compares random permutations, steps, repetitions and flips, copied in pieces, with one assignment after the other.
-func TestStrided(t *testing.T) {
+func TestStrided(t *testing.T) { eachTier(t, testStrided) }
+
+func testStrided(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	tiled := 0
 	for round := range 3000 {

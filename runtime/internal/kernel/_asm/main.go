@@ -27,6 +27,7 @@ var families = map[string]func(){
 	"gemm":      gemm,
 	"norm":      norm,
 	"spin":      spin,
+	"transpose": transpose,
 	"tree":      tree,
 	"vec":       vecUnary,
 	"winograd":  winograd,
