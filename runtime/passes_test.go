@@ -108,7 +108,7 @@ var passCases = []passCase{
 }
 
 func TestPasses(t *testing.T) {
-	for _, c := range slices.Concat(passCases, attentionPasses) {
+	for _, c := range slices.Concat(passCases, attentionPasses, elementwisePasses) {
 		t.Run(c.name, func(t *testing.T) {
 			b := graph.NewBuilder(ops.Registry(), nil)
 			c.build(b)

@@ -64,6 +64,7 @@ var all = [][]*graph.Op{
 	dynamicQuantizeLinear,
 	dynamicQuantizeLSTM,
 	einsum,
+	elementwise,
 	elu,
 	equal,
 	erf,

@@ -176,15 +176,19 @@ func mapFloats(c *graph.Ctx, op kernel.Binary) {
 func broadcastPlan(c *graph.Ctx) *kernel.Axes {
 	plan, _ := c.Memo.(*kernel.Axes)
 	if plan == nil {
-		shapes := make([][]int, len(c.In))
-		for i, t := range c.In {
-			shapes[i] = t.Shape()
-		}
-		p := kernel.Plan(c.Out[0].Shape(), shapes...)
-		plan = &p
+		plan = newBroadcastPlan(c)
 		c.Memo = plan
 	}
 	return plan
+}
+
+func newBroadcastPlan(c *graph.Ctx) *kernel.Axes {
+	shapes := make([][]int, len(c.In))
+	for i, t := range c.In {
+		shapes[i] = t.Shape()
+	}
+	p := kernel.Plan(c.Out[0].Shape(), shapes...)
+	return &p
 }
 
 // legacyBroadcast expands an operator of before opset 7, whose attributes broadcast and axis say where the second operand, which alone is repeated, lies in the first:

@@ -2,221 +2,111 @@ package ops
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
-	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 	"github.com/onnxrun/onnxrun/runtime/internal/optest"
 )
 
-var elementwise = [][]*graph.Op{
-	abs, acos, acosh, add, and, asin, asinh, atan, atanh, bitShift, bitwiseAnd, bitwiseNot, bitwiseOr, bitwiseXor, cast, castLike, ceil, celu, clip, cos,
-	cosh, div, dropout, elu, equal, erf, exp, floor, gelu, greater, greaterOrEqual, hardSigmoid, hardSwish, isInf, isNaN, leakyRelu, less, lessOrEqual, log,
-	maxOp, mean, minOp, mish, mod, mul, neg, not, or, pRelu, pow, reciprocal, relu, round, selu, shrink, sigmoid, sign, sin, sinh, softplus, softsign, sqrt, swish,
-	sub, sum, tan, tanh, thresholdedRelu, where, xor,
+func program(names []string, args []int64, params ...float32) []graph.Attr {
+	params = append(params, make([]float32, 2*len(names)-len(params))...)
+	return []graph.Attr{{Name: "ops", Value: names}, graph.Ints("args", args...), {Name: "params", Value: params}}
 }
 
-// TestElementwiseHostile runs every version of every elementwise operator on inputs of any type, rank and extent, absent ones too: errors are fine, panics are not.
-func TestElementwiseHostile(t *testing.T) {
+func TestElementwise(t *testing.T) {
+	x, row := f32([]float32{-1, 0, 2, 3, -4, 5}, 2, 3), f32([]float32{1, 2, 3}, 3)
+	nan := float32(math.NaN())
+	optest.Run(t, Registry(), "ai.onnxrun::Elementwise", []optest.Case{
+		{Name: "chain", In: []*tensor.Tensor{x, row}, Attrs: program([]string{"Mul", "Relu", "Add"}, []int64{0, 1, 2, -1, 3, 0}), Want: []*tensor.Tensor{f32([]float32{-1, 0, 8, 6, -4, 20}, 2, 3)}},
+		{Name: "one reads twice", In: []*tensor.Tensor{x}, Attrs: program([]string{"Neg", "Mul"}, []int64{0, -1, 1, 1}), Want: []*tensor.Tensor{f32([]float32{1, 0, 4, 9, 16, 25}, 2, 3)}},
+		{Name: "function of a row", In: []*tensor.Tensor{row, x}, Attrs: program([]string{"Neg", "Add"}, []int64{0, -1, 2, 1}), Want: []*tensor.Tensor{f32([]float32{-2, -2, -1, 2, -6, 2}, 2, 3)}},
+		{Name: "numbers", In: []*tensor.Tensor{f32([]float32{3}), f32([]float32{4}), row}, Attrs: program([]string{"Sub", "Mul"}, []int64{0, 1, 3, 2}), Want: []*tensor.Tensor{f32([]float32{-1, -2, -3}, 3)}},
+		{Name: "parameters", In: []*tensor.Tensor{x}, Attrs: program([]string{"Clip", "LeakyRelu"}, []int64{0, -1, 1, -1}, -2, 2.5, 0.5), Want: []*tensor.Tensor{f32([]float32{-0.5, 0, 2, 2.5, -1, 2.5}, 2, 3)}},
+		{Name: "extreme", In: []*tensor.Tensor{f32([]float32{nan, float32(math.Inf(1)), float32(math.Inf(-1)), 1000}, 4)}, Attrs: program([]string{"Exp", "Reciprocal"}, []int64{0, -1, 1, -1}), Want: []*tensor.Tensor{f32([]float32{nan, 0, float32(math.Inf(1)), 0}, 4)}},
+		{Name: "empty", In: []*tensor.Tensor{f32(nil, 0, 3), row}, Attrs: program([]string{"Add"}, []int64{0, 1}), Want: []*tensor.Tensor{f32(nil, 0, 3)}},
+		{Name: "unknown", In: []*tensor.Tensor{x}, Attrs: program([]string{"MatMul"}, []int64{0, -1}), Err: graph.ErrInvalid, Text: `"MatMul"`},
+		{Name: "ahead", In: []*tensor.Tensor{x}, Attrs: program([]string{"Relu"}, []int64{1, -1}), Err: graph.ErrInvalid, Text: "step 0 reads 1"},
+		{Name: "no operand", In: []*tensor.Tensor{x}, Attrs: program([]string{"Add"}, []int64{0, -1}), Err: graph.ErrInvalid},
+		{Name: "nothing", In: []*tensor.Tensor{x}, Attrs: program(nil, nil), Err: graph.ErrInvalid},
+		{Name: "shapes", In: []*tensor.Tensor{x, f32(make([]float32, 4), 4)}, Attrs: program([]string{"Add"}, []int64{0, 1}), Err: graph.ErrShape},
+	})
+}
+
+// TestElementwisePrograms holds random programs on operands of random broadcasts to the operators they expand into, bit for bit.
+func TestElementwisePrograms(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	shapes := [][]int{{}, {1}, {3}, {0}, {2, 3}, {3, 1}, {1, 3}, {2, 1, 3}, {0, 3}, {1, 1, 1, 1}}
-	random := func(allowed []graph.TypeSet) *tensor.Tensor {
-		d := tensor.DType(1 + rng.IntN(31))
-		if rng.IntN(2) == 0 {
-			d = allowed[rng.IntN(len(allowed))].DType
-		}
-		if d > tensor.Float6E3M2 {
-			seq, err := tensor.OfElems(tensor.Sequence, f32([]float32{1}, 1))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return [...]*tensor.Tensor{nil, seq}[rng.IntN(2)]
-		}
-		x := tensor.Must(tensor.New(d, shapes[rng.IntN(len(shapes))]...))
-		for i := range x.Bytes() {
-			if x.Bytes()[i] = uint8(rng.Uint32()); d == tensor.Bool {
-				x.Bytes()[i] &= 1
-			}
-		}
-		return x
-	}
-	for _, family := range elementwise {
-		for _, o := range family {
-			ok := 0
-			for range 500 {
-				in := make([]*tensor.Tensor, len(o.Signature().In))
-				if o.Signature().In[0].Variadic {
-					in = make([]*tensor.Tensor, rng.IntN(4))
-				}
-				for i := range in {
-					in[i] = random(o.Signature().Types[o.Signature().In[min(i, len(o.Signature().In)-1)].Type])
-					if i > 0 && in[0] != nil && in[i] != nil && rng.IntN(2) == 0 && !in[0].DType().IsContainer() && !in[i].DType().IsContainer() { // types that agree come further
-						in[i] = tensor.Must(tensor.New(in[0].DType(), in[i].Shape()...))
+	binaries := []string{"Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"}
+	acts := []string{"Relu", "Sigmoid", "Tanh", "Abs", "Neg", "Swish", "Gelu", "HardSwish", "Softplus"}
+	for round := range 300 {
+		shape := [][]int{{2, 3, 5, 16}, {3, 700, 4}, {5000}, {2, 2500}, {7, 1, 33}, {}, {1, 9, 1, 2}, {130, 16}}[rng.IntN(8)]
+		in := make([]*tensor.Tensor, 1+rng.IntN(5))
+		for i := range in {
+			s := append([]int{}, shape...)
+			if i > 0 {
+				s = s[rng.IntN(len(s)+1):]
+				for k := range s {
+					if rng.IntN(3) == 0 {
+						s[k] = 1
 					}
 				}
-				if len(in) > 0 && in[0] == nil {
-					continue
-				}
-				n := &graph.Node{Op: o, In: make([]*graph.Value, len(in)), Out: make([]*graph.Value, len(o.Signature().Out))}
-				for i := range n.Out {
-					n.Out[i] = &graph.Value{Name: fmt.Sprint("y", i), Def: n}
-				}
-				missing := false
-				for i, x := range in {
-					if x != nil {
-						n.In[i] = &graph.Value{Name: fmt.Sprint("x", i), Type: graph.TypeOf(x)}
-					} else if p := o.Signature().In; !p[0].Variadic && !p[i].Optional {
-						missing = true // verification of the graph finds these, and inputs that are too many
-					}
-				}
-				if missing {
-					continue
-				}
-				for _, a := range o.Signature().Attrs {
-					switch a.Kind {
-					case "int":
-						n.Attrs = append(n.Attrs, graph.Int(a.Name, rng.IntN(30)-1))
-					case "string":
-						n.Attrs = append(n.Attrs, graph.Str(a.Name, [...]string{"LEFT", "RIGHT", "FLOAT", "none", "tanh", "up", "?"}[rng.IntN(7)]))
-					}
-				}
-				if _, err := (&optest.Interp{Reg: Registry(), Threads: 2}).RunNode(n, in); err == nil {
-					ok++
-				}
 			}
-			if ok == 0 {
-				t.Errorf("%s accepted none of its inputs", o)
+			in[i] = f32(make([]float32, tensor.Shape(s).Elems()), s...)
+			for k := range tensor.Data[float32](in[i]) {
+				tensor.Data[float32](in[i])[k] = float32(rng.NormFloat64())
 			}
 		}
-	}
-}
-
-// TestBroadcast holds loops over merged axes and pieces of rows to the definition of broadcasting, index by index.
-func TestBroadcast(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for range 400 {
-		rank := rng.IntN(5)
-		out := make([]int, rank)
-		for i := range out {
-			out[i] = []int{0, 1, 1, 2, 2, 3, 3, 5}[rng.IntN(8)]
-		}
-		if rank > 0 && rng.IntN(8) == 0 { // rows longer than a piece
-			out[rank-1] = 9000 + rng.IntN(20000)
-		}
-		operand := func(from float32) *tensor.Tensor {
-			s := append([]int{}, out[rng.IntN(rank+1):]...)
-			for i := range s {
-				if rng.IntN(3) == 0 {
-					s[i] = 1
-				}
+		var names []string
+		var args []int64
+		var params []float32
+		steps := 1 + rng.IntN(8)
+		for i := range steps {
+			a, b := rng.IntN(len(in)+i), rng.IntN(len(in)+i)
+			if i == steps-1 { // the result has the shape of input 0
+				a = 0
 			}
-			x := tensor.Must(tensor.New(tensor.Float32, s...))
-			for i := range tensor.Data[float32](x) {
-				tensor.Data[float32](x)[i] = from * float32(i+1)
+			name := binaries[rng.IntN(6)]
+			if rng.IntN(2) == 0 && i < steps-1 {
+				name, b = acts[rng.IntN(len(acts))], -1
 			}
-			return x
+			names, args, params = append(names, name), append(args, int64(a), int64(b)), append(params, 1./6, 0.5)
 		}
-		a, b := operand(1), operand(-7)
-		shape, err := graph.BroadcastShapes(a.Shape(), b.Shape())
+		n := &graph.Node{Op: Registry().Lookup("ai.onnxrun", "Elementwise", 0), Attrs: program(names, args, params...), Out: make([]*graph.Value, 1)}
+		n.Out[0] = &graph.Value{Name: "y", Def: n}
+		for i, x := range in {
+			n.In = append(n.In, &graph.Value{Name: fmt.Sprint("x", i), Type: graph.TypeOf(x)})
+		}
+		want, err := (&optest.Interp{Reg: Registry()}).ExpandNode(n, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := tensor.Must(tensor.New(tensor.Float32, shape...))
-		for i := range tensor.Data[float32](want) {
-			tensor.Data[float32](want)[i] = tensor.Data[float32](a)[source(i, shape, a.Shape())] - tensor.Data[float32](b)[source(i, shape, b.Shape())]
-		}
-		optest.Run(t, Registry(), "Sub", []optest.Case{{Name: fmt.Sprint(a, b), In: []*tensor.Tensor{a, b}, Want: []*tensor.Tensor{want}}})
-	}
-}
-
-// source is where a broadcast takes element i of a result from.
-func source(i int, out, in tensor.Shape) int {
-	at, n := 0, 1
-	for k := len(out) - 1; k >= 0; k-- {
-		if j := k - (len(out) - len(in)); j >= 0 {
-			if in[j] > 1 {
-				at += i % out[k] * n
-			}
-			n *= in[j]
-		}
-		i /= out[k]
-	}
-	return at
-}
-
-// TestBroadcastPlan holds that axes along which operands move alike become one, and that long rows are cut.
-func TestBroadcastPlan(t *testing.T) {
-	for _, c := range []struct {
-		out    []int
-		in     [][]int
-		axes   int
-		pieces int
-	}{
-		{[]int{2, 3, 4}, [][]int{{2, 3, 4}, {2, 3, 4}}, 1, 1},
-		{[]int{2, 3, 4}, [][]int{{2, 3, 4}, {}}, 1, 1},
-		{[]int{2, 3, 4}, [][]int{{2, 3, 4}, {4}}, 2, 6},
-		{[]int{8, 3, 5, 7}, [][]int{{8, 3, 5, 7}, {3, 1, 1}}, 3, 24},
-		{[]int{2, 100000}, [][]int{{2, 100000}, {1}}, 1, 25},
-		{[]int{2, 10000}, [][]int{{2, 10000}, {2, 1}}, 2, 4},
-		{[]int{1, 1}, [][]int{{1, 1}, {}}, 1, 1},
-	} {
-		p := kernel.Plan(c.out, c.in...)
-		if len(p.N) != c.axes || p.Pieces() != c.pieces {
-			t.Errorf("%v from %v: %d axes in %d pieces, want %d in %d", c.out, c.in, len(p.N), p.Pieces(), c.axes, c.pieces)
-		}
-	}
-}
-
-// TestElementwiseAllocs holds that repeated runs allocate nothing.
-func TestElementwiseAllocs(t *testing.T) {
-	x, row, cond := f32(make([]float32, 12), 3, 4), f32(make([]float32, 4), 4), tensor.Must(tensor.New(tensor.Bool, 3, 1))
-	strs := tensor.Must(tensor.OfStrings(make([]string, 12), 3, 4))
-	for _, c := range []struct {
-		op  *graph.Op
-		in  []*tensor.Tensor
-		out tensor.DType
-	}{
-		{add[0], []*tensor.Tensor{x, row}, tensor.Float32},
-		{less[0], []*tensor.Tensor{x, x}, tensor.Bool},
-		{equal[0], []*tensor.Tensor{strs, strs}, tensor.Bool},
-		{where[0], []*tensor.Tensor{cond, x, row}, tensor.Float32},
-		{sum[0], []*tensor.Tensor{x, row, x}, tensor.Float32},
-		{pow[0], []*tensor.Tensor{x, row}, tensor.Float32},
-		{tanh[0], []*tensor.Tensor{x}, tensor.Float32},
-		{leakyRelu[0], []*tensor.Tensor{x}, tensor.Float32},
-		{isNaN[0], []*tensor.Tensor{x}, tensor.Bool},
-		{clip[0], []*tensor.Tensor{x}, tensor.Float32},
-		{cast[0], []*tensor.Tensor{x}, tensor.Float16},
-		{cast[0], []*tensor.Tensor{x}, tensor.Int64},
-		{cast[0], []*tensor.Tensor{x}, tensor.Float8E4M3FN},
-		{cast[0], []*tensor.Tensor{x}, tensor.Int4},
-	} {
-		n := &graph.Node{Op: c.op, In: make([]*graph.Value, len(c.in)), Out: make([]*graph.Value, 1)}
-		exec := &still{scratch: make([]uint64, 1<<13)}
-		ctx := graph.NewCtx(n, exec)
-		copy(ctx.In, c.in)
-		ctx.Out[0] = tensor.Must(tensor.New(c.out, 3, 4))
-		if got := testing.AllocsPerRun(10, func() {
-			ctx.Begin(exec)
-			if err := c.op.Run(ctx); err != nil {
+		for _, threads := range []int{1, 3} {
+			got, err := (&optest.Interp{Reg: Registry(), Threads: threads}).RunNode(n, in)
+			if err != nil {
 				t.Fatal(err)
 			}
-		}); got != 0 {
-			t.Errorf("%s to %s: %v allocations a run", c.op, c.out, got)
+			if d := optest.Diff(got[0], want[0], 0, 0); d != "" {
+				t.Fatalf("round %d: %v %v of %v: %s", round, names, args, in, d)
+			}
 		}
 	}
 }
 
-// still is an executor that allocates nothing: its scratch memory, which it gives out over and over, is there before.
-type still struct {
-	optest.Interp
-	scratch []uint64
-}
-
-func (s *still) Scratch(n int) ([]byte, error) {
-	b := unsafe.Slice((*byte)(unsafe.Pointer(&s.scratch[0])), 8*len(s.scratch))
-	return b[:n], nil
+// BenchmarkElementwise compares a chain in one sweep, y·sigmoid(x·w + b) over blocked channels, with its operators one by one.
+func BenchmarkElementwise(b *testing.B) {
+	x, w := f32(make([]float32, 8*28*28*16), 1, 8, 28, 28, 16), f32(make([]float32, 8*16), 1, 8, 1, 1, 16)
+	n := &graph.Node{Op: Registry().Lookup("ai.onnxrun", "Elementwise", 0), Attrs: program([]string{"Mul", "Add", "Sigmoid", "Mul"}, []int64{0, 1, 2, 1, 3, -1, 4, 0}), In: make([]*graph.Value, 2), Out: make([]*graph.Value, 1)}
+	exec := &still{scratch: make([]uint64, 1<<13)}
+	c := graph.NewCtx(n, exec)
+	c.In[0], c.In[1], c.Out[0] = x, w, f32(make([]float32, x.Len()), x.Shape()...)
+	for b.Loop() {
+		c.Begin(exec)
+		if err := n.Op.Run(c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(x.Len()), "ns/el")
+	b.ReportMetric(testing.AllocsPerRun(3, func() { c.Begin(exec); _ = n.Op.Run(c) }), "allocs/op")
 }

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Binary names a function of two numbers.
 type Binary uint8
@@ -17,8 +20,15 @@ const (
 	numBinaries
 )
 
-func (op Binary) String() string {
-	return [...]string{"Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"}[op]
+var binaryNames = [numBinaries]string{"Add", "Sub", "Mul", "Div", "Max", "Min", "PRelu"}
+
+// String is the standard's name.
+func (op Binary) String() string { return binaryNames[op] }
+
+// BinaryByName is the function of that name.
+func BinaryByName(name string) (Binary, bool) {
+	i := slices.Index(binaryNames[:], name)
+	return Binary(max(i, 0)), i >= 0
 }
 
 // At is the function of two numbers.
