@@ -8,9 +8,9 @@ import "unsafe"
 func gemmShape() (mr, width, block int) {
 	switch {
 	case useAVX512:
-		return 14, 32, 84
+		return 14, 32, 140
 	case useAVX2:
-		return 6, 16, 72
+		return 6, 16, 144
 	}
 	return 4, 16, 64
 }
