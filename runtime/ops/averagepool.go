@@ -52,10 +52,14 @@ func averagePoolOf[T float32 | float64](c *graph.Ctx) error {
 	if err != nil || rows == 0 {
 		return err
 	}
+	pad := c.Node.Bool("count_include_pad")
+	if poolsLanes(c, &win) {
+		return runLanePool(c, win, rows, false, pad)
+	}
 	y, err := outOf(c, 0)
 	if err != nil {
 		return err
 	}
-	graph.Parallel(c, rows, grain, averagePoolArgs[T]{win, tensor.Data[T](c.In[0]), tensor.Data[T](y), c.Node.Bool("count_include_pad")})
+	graph.Parallel(c, rows, grain, averagePoolArgs[T]{win, tensor.Data[T](c.In[0]), tensor.Data[T](y), pad})
 	return nil
 }

@@ -93,6 +93,9 @@ func maxPoolOf[T kernel.Ordered](c *graph.Ctx) error {
 	if err != nil || rows == 0 {
 		return err
 	}
+	if !c.Wants(1) && poolsLanes(c, &win) {
+		return runLanePool(c, win, rows, true, false)
+	}
 	a := maxPoolArgs[T]{win: win, x: tensor.Data[T](c.In[0]), columnMajor: c.Node.Int("storage_order") == 1}
 	if c.Out[0] != nil {
 		a.y = tensor.Data[T](c.Out[0])

@@ -195,6 +195,10 @@ func (r *reduction[T, A]) foldCols(d, off int, acc []A) {
 		r.Cols(acc, r.x[off:off+len(acc)])
 		return
 	}
+	if r.Rows != nil && d == len(r.reduced)-1 {
+		r.Rows(acc, r.x[off:], r.reduced[d].n, r.reduced[d].stride)
+		return
+	}
 	for range r.reduced[d].n {
 		r.foldCols(d+1, off, acc)
 		off += r.reduced[d].stride

@@ -6093,6 +6093,7 @@ rows:
 	PCALIGN $0x40
 
 tile2:
+	MOVQ    24(DI), R9
 	MOVQ    48(DI), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS (R13), Z1
@@ -6104,7 +6105,6 @@ tile2:
 	MOVQ    168(DI), R13
 	IMULQ   R12, R13
 	ADDQ    BX, R13
-	MOVQ    24(DI), R9
 	MOVQ    144(DI), CX
 
 lines5:
@@ -6174,12 +6174,12 @@ narrow1:
 	ADDQ $0x000001c0, R15
 
 column3:
+	MOVQ    24(DI), R9
 	MOVQ    48(DI), R13
 	VMOVUPS (R13), Z0
 	MOVQ    168(DI), R13
 	IMULQ   R12, R13
 	ADDQ    BX, R13
-	MOVQ    24(DI), R9
 	MOVQ    144(DI), CX
 
 lines8:
@@ -6247,6 +6247,7 @@ rows:
 	PCALIGN $0x40
 
 tile2:
+	MOVQ    24(DI), R9
 	MOVQ    48(DI), R13
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
@@ -6265,7 +6266,6 @@ tile2:
 	MOVQ    168(DI), R13
 	IMULQ   R12, R13
 	ADDQ    BX, R13
-	MOVQ    24(DI), R9
 	MOVQ    144(DI), CX
 
 lines5:
@@ -6371,13 +6371,13 @@ narrow1:
 	ADDQ $0x000001c0, R15
 
 column3:
+	MOVQ    24(DI), R9
 	MOVQ    48(DI), R13
 	VMOVUPS (R13), Y0
 	VMOVUPS 32(R13), Y1
 	MOVQ    168(DI), R13
 	IMULQ   R12, R13
 	ADDQ    BX, R13
-	MOVQ    24(DI), R9
 	MOVQ    144(DI), CX
 
 lines8:

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Depthwise is a convolution of each channel by itself, on blocks of 16 channels: rows of pixels [W][16]. The first output sees the first pixel
 // of X first; pads must be in X. Bits of an output do not depend on which outputs are computed with it. Assembly knows the fields by their offsets, up to XRow.
@@ -27,8 +30,26 @@ func (d *Depthwise) Run() {
 	if d.Rows < 1 || d.Cols < 1 {
 		return
 	}
-	_ = d.X[((d.Rows-1)*d.Stride[0]+(d.Kernel[0]-1)*d.Dilation[0])*d.XRow+((d.Cols-1)*d.Stride[1]+(d.Kernel[1]-1)*d.Dilation[1])*16+15]
 	_ = d.W[d.Kernel[0]*d.Kernel[1]*16-1]
+	d.prepare()
+	d.run()
+}
+
+var lowestLanes = [16]float32(slices.Repeat([]float32{float32(math.Inf(-1))}, 16))
+
+// Max is Run with maxima in place of sums: an output is the largest element under the taps, NaN if there is one. It has no use for W and Bias.
+func (d *Depthwise) Max() {
+	if d.Rows < 1 || d.Cols < 1 {
+		return
+	}
+	d.Bias = lowestLanes[:]
+	d.prepare()
+	d.max()
+}
+
+// prepare checks that slices are long enough and sets the distances.
+func (d *Depthwise) prepare() {
+	_ = d.X[((d.Rows-1)*d.Stride[0]+(d.Kernel[0]-1)*d.Dilation[0])*d.XRow+((d.Cols-1)*d.Stride[1]+(d.Kernel[1]-1)*d.Dilation[1])*16+15]
 	_ = d.Bias[15]
 	_ = d.Y[(d.Rows-1)*d.YRow+d.Cols*16-1]
 	d.xStep, d.yStep, d.rStep = 4*d.XRow, 4*d.YRow, 0
@@ -38,7 +59,6 @@ func (d *Depthwise) Run() {
 	}
 	d.down, d.tap, d.col = d.xStep*d.Stride[0], 64*d.Dilation[1], 64*d.Stride[1]
 	d.line = d.xStep*d.Dilation[0] - d.Kernel[1]*d.tap
-	d.run()
 }
 
 // depthwiseGo is the contract of Depthwise.Run: for all rows r, columns c and lanes l
@@ -47,18 +67,30 @@ func (d *Depthwise) Run() {
 //	for ky, kx, in order: s = fma(X[(r·Stride[0] + ky·Dilation[0])·XRow + (c·Stride[1] + kx·Dilation[1])·16 + l], W[ky][kx][l], s)
 //	Y[r·YRow + 16·c + l] = min(max(s + R[r·RRow + 16·c + l], Lo), Hi)   // NaN stays NaN
 func depthwiseGo(d *Depthwise) {
+	d.each(func(y, x []float32, tap int) {
+		for l, w := range d.W[tap*16:][:16] {
+			y[l] = float32(math.FMA(float64(x[l]), float64(w), float64(y[l])))
+		}
+	})
+}
+
+func maxPoolGo(d *Depthwise) {
+	d.each(func(y, x []float32, _ int) {
+		for l, v := range x {
+			y[l] = max(y[l], v)
+		}
+	})
+}
+
+// each calls f for every tap of every output, in order, with the lanes of both.
+func (d *Depthwise) each(f func(y, x []float32, tap int)) {
 	for r := range d.Rows {
 		for c := range d.Cols {
 			y := d.Y[r*d.YRow+16*c:][:16]
 			copy(y, d.Bias[:16])
-			w := d.W
 			for ky := range d.Kernel[0] {
 				for kx := range d.Kernel[1] {
-					x := d.X[(r*d.Stride[0]+ky*d.Dilation[0])*d.XRow+(c*d.Stride[1]+kx*d.Dilation[1])*16:][:16]
-					for l := range y {
-						y[l] = float32(math.FMA(float64(x[l]), float64(w[l]), float64(y[l])))
-					}
-					w = w[16:]
+					f(y, d.X[(r*d.Stride[0]+ky*d.Dilation[0])*d.XRow+(c*d.Stride[1]+kx*d.Dilation[1])*16:][:16], ky*d.Kernel[1]+kx)
 				}
 			}
 			if d.R != nil {

@@ -34,3 +34,29 @@ func (d *Depthwise) run() {
 		depthwiseGo(d)
 	}
 }
+
+func (d *Depthwise) max() {
+	switch t := (*byte)(unsafe.Pointer(d)); {
+	case useAVX512:
+		asmMaxPool512(t)
+	case useAVX2:
+		asmMaxPool2(t)
+	default:
+		maxPoolGo(d)
+	}
+}
+
+// sumColumns sums columns with whole vectors as far as it goes, and says how many of them it did.
+func sumColumns(acc []float64, x []float32, rows, stride int) int {
+	n := len(acc) &^ 15
+	if !useAVX2 || n == 0 || rows < 1 {
+		return 0
+	}
+	_ = x[(rows-1)*stride+n-1]
+	if useAVX512 {
+		asmSumCols512(&acc[0], &x[0], n, rows, stride)
+	} else {
+		asmSumCols2(&acc[0], &x[0], n, rows, stride)
+	}
+	return n
+}

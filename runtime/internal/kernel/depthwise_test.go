@@ -12,10 +12,11 @@ import (
 func depthwiseOf(r *rand.Rand, k, stride, dilation [2]int, rows, cols int, exact bool) (*Depthwise, func() bool) {
 	d := &Depthwise{Kernel: k, Stride: stride, Dilation: dilation, Rows: rows, Cols: cols, Lo: -50, Hi: 100}
 	d.XRow = ((cols-1)*stride[1]+(k[1]-1)*dilation[1]+1)*16 + r.IntN(3)*16
+	d.XRow = max(d.XRow, 0)
 	d.YRow, d.RRow = cols*16+r.IntN(2)*32, cols*16
 	inRows := (rows-1)*stride[0] + (k[0]-1)*dilation[0] + 1
 	var ok [4]func() bool
-	d.X, ok[0] = guarded(inRows * d.XRow)
+	d.X, ok[0] = guarded(max(0, inRows*d.XRow))
 	d.W, ok[1] = guarded(k[0] * k[1] * 16)
 	d.Bias, ok[2] = guarded(16)
 	d.Y, ok[3] = guarded(rows * d.YRow)
@@ -44,6 +45,21 @@ func depthwiseOf(r *rand.Rand, k, stride, dilation [2]int, rows, cols int, exact
 	}
 }
 
+// expectDepthwise runs d, or its maxima, and returns what should be in d.Y.
+func expectDepthwise(d *Depthwise, largest bool) []float32 {
+	want := *d
+	want.Y = slices.Clone(d.Y)
+	if largest {
+		want.Bias = lowestLanes[:]
+		maxPoolGo(&want)
+		d.Max()
+	} else {
+		depthwiseGo(&want)
+		d.Run()
+	}
+	return want.Y
+}
+
 // TestDepthwise holds every kernel with a loop of its own, and the one for all others, against the contract, for every tail of rows and columns.
 func TestDepthwise(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
@@ -56,13 +72,12 @@ func TestDepthwise(t *testing.T) {
 		} {
 			for rows := range 6 {
 				for cols := range 17 {
-					d, ok := depthwiseOf(r, s.k, s.s, s.d, rows, cols, true)
-					want := *d
-					want.Y = slices.Clone(d.Y)
-					depthwiseGo(&want)
-					d.Run()
-					if !ok() || !slices.Equal(d.Y, want.Y) {
-						t.Fatalf("%v, %d × %d outputs: guards %v, got %v, want %v", s, rows, cols, ok(), d.Y, want.Y)
+					for _, largest := range []bool{false, true} {
+						d, ok := depthwiseOf(r, s.k, s.s, s.d, rows, cols, true)
+						want := expectDepthwise(d, largest)
+						if !ok() || !slices.Equal(d.Y, want) {
+							t.Fatalf("%v, %d × %d outputs, maxima %v: guards %v, got %v, want %v", s, rows, cols, largest, ok(), d.Y, want)
+						}
 					}
 				}
 			}
@@ -111,14 +126,79 @@ func FuzzDepthwise(f *testing.F) {
 		bound := func(v uint8, most int) int { return 1 + int(v)%most }
 		k, st, di := [2]int{bound(k0, 7), bound(k1, 7)}, [2]int{bound(s, 3), bound(s/4, 3)}, [2]int{bound(dil, 3), bound(dil/4, 3)}
 		d, ok := depthwiseOf(rand.New(rand.NewPCG(seed, 0)), k, st, di, bound(rows, 5), bound(cols, 20), true)
-		want := *d
-		want.Y = slices.Clone(d.Y)
-		depthwiseGo(&want)
-		d.Run()
-		if !ok() || !slices.Equal(d.Y, want.Y) {
-			t.Fatalf("%v %v %v: guards %v, got %v, want %v", k, st, di, ok(), d.Y, want.Y)
+		if want := expectDepthwise(d, seed%3 == 0); !ok() || !slices.Equal(d.Y, want) {
+			t.Fatalf("%v %v %v: guards %v, got %v, want %v", k, st, di, ok(), d.Y, want)
 		}
 	})
+}
+
+// TestMaxPoolNaN: NaN anywhere under a window is its maximum.
+func TestMaxPoolNaN(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		d, _ := depthwiseOf(r, [2]int{3, 2}, [2]int{1, 1}, [2]int{1, 1}, 9, 13, false)
+		d.R, d.Lo, d.Hi = nil, float32(math.Inf(-1)), float32(math.Inf(1))
+		for i := range d.X {
+			switch r.IntN(40) {
+			case 0:
+				d.X[i] = float32(math.NaN())
+			case 1:
+				d.X[i] = float32(math.Inf(-1))
+			}
+		}
+		want := expectDepthwise(d, true)
+		for i, v := range d.Y {
+			if v != want[i] && (v == v || want[i] == want[i]) {
+				t.Fatalf("element %d: %v, want %v", i, v, want[i])
+			}
+		}
+	})
+}
+
+// TestSumRows holds sums of columns against plain additions, which are the same bits.
+func TestSumRows(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for n := range 50 {
+			for _, rows := range []int{0, 1, 2, 7} {
+				stride := n + r.IntN(4)
+				x, ok := guarded(max(0, (rows-1)*stride+n))
+				for i := range x {
+					x[i] = float32(r.NormFloat64())
+				}
+				got, want := make([]float64, n), make([]float64, n)
+				for i := range got {
+					got[i], want[i] = float64(i), float64(i)
+				}
+				for k := range rows {
+					for i := range want {
+						want[i] += float64(x[k*stride+i])
+					}
+				}
+				if rows > 0 {
+					sumRows(got, x, rows, stride)
+				}
+				if !ok() || !slices.Equal(got, want) {
+					t.Fatalf("%d rows of %d: got %v, want %v", rows, n, got, want)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkMaxPool(b *testing.B) {
+	for _, s := range [][3]int{{3, 2, 56}, {2, 2, 128}, {5, 1, 20}} {
+		k, stride, size := s[0], s[1], s[2]
+		b.Run(fmt.Sprintf("%dx%ds%d@%d", k, k, stride, size), func(b *testing.B) {
+			in := (size-1)*stride + k
+			d := &Depthwise{Kernel: [2]int{k, k}, Stride: [2]int{stride, stride}, Dilation: [2]int{1, 1}, Rows: size, Cols: size, Hi: 6,
+				X: make([]float32, in*in*16), Y: make([]float32, size*size*16), XRow: in * 16, YRow: size * 16}
+			for b.Loop() {
+				d.Max()
+			}
+			b.ReportMetric(4*float64(len(d.X)+len(d.Y))*float64(b.N)/1e9/b.Elapsed().Seconds(), "GB/s")
+		})
+	}
 }
 
 func BenchmarkDepthwise(b *testing.B) {

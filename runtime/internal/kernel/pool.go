@@ -139,13 +139,13 @@ func AveragePoolRow[T float32 | float64](w *Window, o0, o1 int, p, y []T, pad bo
 	}
 	n01 := (hi0 - lo0) * (hi1 - lo1)
 	if pad {
-		n01 = w.padded(0, o0) * w.padded(1, o1)
+		n01 = w.Padded(0, o0) * w.Padded(1, o1)
 	}
 	for o2, sum := range y {
 		_, lo2, hi2 := w.Taps(2, o2)
 		n := n01 * (hi2 - lo2)
 		if pad {
-			n = n01 * w.padded(2, o2)
+			n = n01 * w.Padded(2, o2)
 		}
 		if n > 0 {
 			y[o2] = sum / T(n)
@@ -153,8 +153,8 @@ func AveragePoolRow[T float32 | float64](w *Window, o0, o1 int, p, y []T, pad bo
 	}
 }
 
-// padded is the number of taps of output o that see an input or padding along the axis.
-func (w *Window) padded(axis, o int) int {
+// Padded is the number of taps of output o that see an input or padding along the axis.
+func (w *Window) Padded(axis, o int) int {
 	room := w.In[axis] + w.Head[axis] + w.Tail[axis] - 1 - o*w.Stride[axis]
 	if room < 0 {
 		return 0

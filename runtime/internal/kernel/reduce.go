@@ -24,31 +24,52 @@ type Reduction[T, A any] struct {
 	Init A                    // of no elements
 	Row  func(acc A, x []T) A // folds x into one accumulator
 	Cols func(acc []A, x []T) // folds x[i] into acc[i]; the slices have the same length
+	// Rows is Cols for so many rows of x, one after the other, which lie stride elements apart. It may be nil.
+	Rows func(acc []A, x []T, rows, stride int)
 	Out  func(acc A, n int) T // the result for n elements
 }
 
 // ReductionOf is the reduction of every kind but ReduceLogSumExp. A has the range and precision for sums of T: float64, int64 or uint64.
 // Row sums four lanes, x[i] in lane i mod 4, and then ((0+1)+(2+3)); Cols is in the order of the calls.
 func ReductionOf[T Numeric, A float64 | int64 | uint64](kind ReduceKind) Reduction[T, A] {
+	r := reductionOf[T, A](kind)
+	if f, ok := any(&r).(*Reduction[float32, float64]); ok && (kind == ReduceSum || kind == ReduceMean || kind == ReduceLogSum) {
+		f.Rows = sumRows
+	}
+	return r
+}
+
+// sumRows is acc[c] += x[r·stride+c] for all rows r, in order.
+func sumRows(acc []float64, x []float32, rows, stride int) {
+	done := sumColumns(acc, x, rows, stride)
+	if done == len(acc) {
+		return
+	}
+	for r := range rows {
+		sumCols(acc[done:], x[r*stride+done:])
+	}
+}
+
+func reductionOf[T Numeric, A float64 | int64 | uint64](kind ReduceKind) Reduction[T, A] {
 	switch kind {
 	case ReduceMax:
-		return Reduction[T, A]{startOfMax[T, A](), maxRow[T, A], maxCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{startOfMax[T, A](), maxRow[T, A], maxCols[T, A], nil, accPlain[T, A]}
 	case ReduceMin:
-		return Reduction[T, A]{startOfMin[T, A](), minRow[T, A], minCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{startOfMin[T, A](), minRow[T, A], minCols[T, A], nil, accPlain[T, A]}
 	case ReduceProd:
-		return Reduction[T, A]{1, prodRow[T, A], prodCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{1, prodRow[T, A], prodCols[T, A], nil, accPlain[T, A]}
 	case ReduceL1:
-		return Reduction[T, A]{0, absRow[T, A], absCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{0, absRow[T, A], absCols[T, A], nil, accPlain[T, A]}
 	case ReduceSumSquare:
-		return Reduction[T, A]{0, squareRow[T, A], squareCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{0, squareRow[T, A], squareCols[T, A], nil, accPlain[T, A]}
 	case ReduceL2:
-		return Reduction[T, A]{0, squareRow[T, A], squareCols[T, A], accRoot[T, A]}
+		return Reduction[T, A]{0, squareRow[T, A], squareCols[T, A], nil, accRoot[T, A]}
 	case ReduceMean:
-		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], accMean[T, A]}
+		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], nil, accMean[T, A]}
 	case ReduceLogSum:
-		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], accLog[T, A]}
+		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], nil, accLog[T, A]}
 	default:
-		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], accPlain[T, A]}
+		return Reduction[T, A]{0, sumRow[T, A], sumCols[T, A], nil, accPlain[T, A]}
 	}
 }
 
@@ -230,7 +251,7 @@ type LogSum struct{ Top, Sum float64 }
 
 // LogSumExpOf is the reduction ReduceLogSumExp.
 func LogSumExpOf[T Numeric](ReduceKind) Reduction[T, LogSum] {
-	return Reduction[T, LogSum]{LogSum{Top: math.Inf(-1)}, logSumRow[T], logSumCols[T], logSumOut[T]}
+	return Reduction[T, LogSum]{LogSum{Top: math.Inf(-1)}, logSumRow[T], logSumCols[T], nil, logSumOut[T]}
 }
 
 func (s LogSum) add(v float64) LogSum {

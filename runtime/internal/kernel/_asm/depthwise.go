@@ -270,60 +270,82 @@ func dwFinish(rows, cols, halves int, lo, hi VecPhysical, regs []VecPhysical, sk
 // dwAny is for any number of taps, strides and dilations: a row of outputs at a time, inputs come from memory for each product.
 func dwAny(wide bool) {
 	d := dwTile{wide: wide, rows: 1, cols: 7}
-	halves := 2
-	if wide {
-		halves = 1
-	}
 	dwBegin("asmDepthwise"+dwTier(wide), "whatever its kernel")
-	step, step3, step5, down, along := R10, R11, R14, RCX, RSI
-	MOVQ(Mem{Base: dwT, Disp: dwCol}, step)
-	LEAQ(Mem{Base: step, Index: step, Scale: 2}, step3)
-	LEAQ(Mem{Base: step, Index: step, Scale: 4}, step5)
-	input := func(i int) Mem { // of vector i of the tile
-		c := i / halves
-		m := Mem{Base: dwP, Index: step, Scale: uint8(c), Disp: i % halves * 32}
-		switch c {
-		case 0:
-			m.Index, m.Scale = nil, 0
-		case 3, 6:
-			m.Index, m.Scale = step3, uint8(c/3)
-		case 5:
-			m.Index, m.Scale = step5, 1
-		}
-		return m
-	}
-	tile := func(cols int) {
-		n := cols * halves
-		acc, weight := d.regs()[:n], d.regs()[n:]
-		MOVQ(Mem{Base: dwT, Disp: dwBias}, dwP)
-		for i, a := range acc {
-			VMOVUPS(Mem{Base: dwP, Disp: i % halves * 32}, a)
-		}
-		MOVQ(Mem{Base: dwT, Disp: dwS1}, dwP)
-		IMULQ(dwAtCol, dwP)
-		ADDQ(dwPX, dwP)
+	w := newDwWalk(wide)
+	w.rows(&d, func(cols int) {
+		acc, weight := d.regs()[:cols*w.halves], d.regs()[cols*w.halves:]
 		MOVQ(Mem{Base: dwT, Disp: dwW}, dwPW)
-		MOVQ(Mem{Base: dwT, Disp: dwK0}, down)
-		lines, taps := d.label("lines"), d.label("taps")
-		Label(lines)
-		MOVQ(Mem{Base: dwT, Disp: dwK1}, along)
-		align()
-		Label(taps)
-		for h := range halves {
-			VMOVUPS(Mem{Base: dwPW, Disp: h * 32}, weight[h])
-		}
-		for i, a := range acc {
-			VFMADD231PS(input(i), weight[i%halves], a)
-		}
-		ADDQ(Imm(dwPixel), dwPW)
-		ADDQ(Mem{Base: dwT, Disp: dwTap}, dwP)
-		DECQ(along)
-		JNZ(LabelRef(taps))
-		ADDQ(Mem{Base: dwT, Disp: dwLine}, dwP)
-		DECQ(down)
-		JNZ(LabelRef(lines))
-		dwFinish(1, cols, halves, weight[0], weight[1], d.regs(), d.label("clamp"))
+		w.each(&d, acc, func() {
+			for h := range w.halves {
+				VMOVUPS(Mem{Base: dwPW, Disp: h * 32}, weight[h])
+			}
+			for i, a := range acc {
+				VFMADD231PS(w.input(i), weight[i%w.halves], a)
+			}
+			ADDQ(Imm(dwPixel), dwPW)
+		})
+		dwFinish(1, cols, w.halves, weight[0], weight[1], d.regs(), d.label("clamp"))
+	})
+}
+
+// dwWalk goes over the taps of tiles one by one. It has the bytes of X between columns of outputs, 3 and 5 times that, and how many taps are left.
+type dwWalk struct {
+	step, step3, step5, down, along GPPhysical
+	halves                          int // vectors to a column
+}
+
+func newDwWalk(wide bool) dwWalk {
+	w := dwWalk{R10, R11, R14, RCX, RSI, 2}
+	if wide {
+		w.halves = 1
 	}
+	MOVQ(Mem{Base: dwT, Disp: dwCol}, w.step)
+	LEAQ(Mem{Base: w.step, Index: w.step, Scale: 2}, w.step3)
+	LEAQ(Mem{Base: w.step, Index: w.step, Scale: 4}, w.step5)
+	return w
+}
+
+// input is what vector i of a tile, of at most 7 columns, sees under the tap.
+func (w *dwWalk) input(i int) Mem {
+	c := i / w.halves
+	m := Mem{Base: dwP, Index: w.step, Scale: uint8(c), Disp: i % w.halves * 32}
+	switch c {
+	case 0:
+		m.Index, m.Scale = nil, 0
+	case 3, 6:
+		m.Index, m.Scale = w.step3, uint8(c/3)
+	case 5:
+		m.Index, m.Scale = w.step5, 1
+	}
+	return m
+}
+
+// each starts the sums of a tile with the bias and goes over its taps.
+func (w *dwWalk) each(d *dwTile, acc []VecPhysical, tap func()) {
+	MOVQ(Mem{Base: dwT, Disp: dwBias}, dwP)
+	for i, a := range acc {
+		VMOVUPS(Mem{Base: dwP, Disp: i % w.halves * 32}, a)
+	}
+	MOVQ(Mem{Base: dwT, Disp: dwS1}, dwP)
+	IMULQ(dwAtCol, dwP)
+	ADDQ(dwPX, dwP)
+	MOVQ(Mem{Base: dwT, Disp: dwK0}, w.down)
+	lines, taps := d.label("lines"), d.label("taps")
+	Label(lines)
+	MOVQ(Mem{Base: dwT, Disp: dwK1}, w.along)
+	align()
+	Label(taps)
+	tap()
+	ADDQ(Mem{Base: dwT, Disp: dwTap}, dwP)
+	DECQ(w.along)
+	JNZ(LabelRef(taps))
+	ADDQ(Mem{Base: dwT, Disp: dwLine}, dwP)
+	DECQ(w.down)
+	JNZ(LabelRef(lines))
+}
+
+// rows computes the tiles of all rows and ends the function.
+func (w *dwWalk) rows(d *dwTile, tile func(cols int)) {
 	Label("rows")
 	d.columns(tile)
 	ADDQ(Mem{Base: dwT, Disp: dwDown}, dwPX)

@@ -26,6 +26,7 @@ var families = map[string]func(){
 	"depthwise": depthwise,
 	"gemm":      gemm,
 	"norm":      norm,
+	"pool":      pool,
 	"spin":      spin,
 	"transpose": transpose,
 	"tree":      tree,
