@@ -101,6 +101,10 @@ func (l *c16) convert(n *graph.Node) bool {
 	switch rule := c16Rules[n.Op.Name]; {
 	case n.Op.Name == "Conv":
 		return l.conv(n)
+	case n.Op.Name == "Split":
+		return l.split(n)
+	case n.Op.Name == "ReduceMean" || n.Op.Name == "ReduceMax":
+		return l.reduce(n)
 	case rule == nil || !slices.ContainsFunc(n.In, func(v *graph.Value) bool { return l.pending[v] }):
 		return false
 	default:
@@ -122,8 +126,8 @@ var c16Rules = map[string]func(l *c16, n *graph.Node) *graph.Value{
 	"Mish": (*c16).unary, "Gelu": (*c16).unary, "Erf": (*c16).unary, "Softplus": (*c16).unary, "Softsign": (*c16).unary, "ThresholdedRelu": (*c16).unary,
 	"Abs": (*c16).unary, "Neg": (*c16).unary,
 	"Add": (*c16).add, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
-	"Concat": (*c16).concat, "GlobalAveragePool": (*c16).globalAverage,
-	"DepthToSpace": (*c16).depthToSpace,
+	"Concat": (*c16).concat, "Slice": (*c16).slice, "Resize": (*c16).resize, "DepthToSpace": (*c16).depthToSpace,
+	"MaxPool": (*c16).pool, "AveragePool": (*c16).pool, "GlobalAveragePool": global("ReduceMean"), "GlobalMaxPool": global("ReduceMax"),
 }
 
 // unary is for functions of single elements; inputs after the first are their parameters.

@@ -72,8 +72,3 @@ func (l *c16) concat(n *graph.Node) *graph.Value {
 	}
 	return l.b.Op("Concat", args...)
 }
-
-// globalAverage is the mean over H and W.
-func (l *c16) globalAverage(n *graph.Node) *graph.Value {
-	return l.b.Op("ReduceMean", l.blocked[n.In[0]], l.b.Ints(2, 3))
-}
