@@ -14,6 +14,7 @@ import (
 	"github.com/onnxrun/onnxrun/graph/pass"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
+	"github.com/onnxrun/onnxrun/runtime/internal/pool"
 	"github.com/onnxrun/onnxrun/runtime/ops"
 )
 
@@ -82,7 +83,7 @@ func Compile(g *graph.Graph, opts ...Option) (*Session, error) {
 		f(&o)
 	}
 	if o.passes == nil {
-		o.passes = pass.Execution(kernel.Active() > kernel.Go, o.exact)
+		o.passes = pass.Execution(pass.Target{Vector: kernel.Active() > kernel.Go, Exact: o.exact, Threads: threads(o.threads)})
 	}
 	if o.registry == nil {
 		o.registry = ops.Registry()
@@ -108,6 +109,15 @@ func Compile(g *graph.Graph, opts ...Option) (*Session, error) {
 	s.prog = newProgram(o.registry, g, nil)
 	return s, nil
 }
+
+// threads are those of the process, so many of them.
+type threads int
+
+func (n threads) Workers() int { return int(n) }
+
+func (n threads) Parallel(t graph.Task, items, grain int) { pool.Run(t, items, grain, int(n), never) }
+
+func never() bool { return false }
 
 // unsupported is one error that names every node whose operator has no definition.
 func unsupported(g *graph.Graph) error {

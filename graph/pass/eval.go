@@ -5,8 +5,9 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// evaluator runs single nodes on constants, on one thread and within a budget.
+// evaluator runs single nodes on constants, within a budget.
 type evaluator struct {
+	Threads
 	left       int // bytes
 	leftPacked int // bytes for the results of private operators
 	limit      int // of the node at hand
@@ -44,6 +45,11 @@ func (e *evaluator) node(reg *graph.Registry, n *graph.Node) []*tensor.Tensor {
 	vals, err := Eval(n, args, out, e)
 	if err != nil {
 		return nil
+	}
+	for _, t := range args { // most likely nobody reads it again: weights and what is made of them need not be in memory together
+		if t != nil {
+			t.Forget()
+		}
 	}
 	return vals
 }
@@ -106,11 +112,15 @@ func (e *evaluator) Charge(n int) error {
 	return nil
 }
 
-func (e *evaluator) Workers() int   { return 1 }
 func (e *evaluator) Stopped() error { return nil }
 func (e *evaluator) Seed() uint64   { return 0 }
 
-func (e *evaluator) Parallel(t graph.Task, n, grain int) {
+// oneThread is that of the caller.
+type oneThread struct{}
+
+func (oneThread) Workers() int { return 1 }
+
+func (oneThread) Parallel(t graph.Task, n, grain int) {
 	for i := 0; i < n; i += grain {
 		t.Do(0, i, min(n, i+grain))
 	}

@@ -17,14 +17,28 @@ const (
 	foldBudget = 32 << 20 // beside foldGrowth or packGrowth times the model's constants
 )
 
+// Threads run the pieces of a task, as [graph.Exec] does.
+type Threads interface {
+	Workers() int
+	Parallel(t graph.Task, n, grain int)
+}
+
 // Fold computes once and for all what depends on constants alone, and the shapes that inference knows.
-func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) {
-	ev := &evaluator{left: foldBudget, leftPacked: foldBudget}
-	for _, v := range g.Consts {
-		ev.left += foldGrowth * v.Const.MemBytes()
-		ev.leftPacked += packGrowth * v.Const.MemBytes()
+func Fold(reg *graph.Registry, g *graph.Graph) (bool, error) { return FoldOn(nil)(reg, g) }
+
+// FoldOn is Fold on several threads, for constants that are large.
+func FoldOn(t Threads) func(reg *graph.Registry, g *graph.Graph) (bool, error) {
+	if t == nil {
+		t = oneThread{}
 	}
-	return fold(reg, g, false, ev)
+	return func(reg *graph.Registry, g *graph.Graph) (bool, error) {
+		ev := &evaluator{Threads: t, left: foldBudget, leftPacked: foldBudget}
+		for _, v := range g.Consts {
+			ev.left += foldGrowth * v.Const.MemBytes()
+			ev.leftPacked += packGrowth * v.Const.MemBytes()
+		}
+		return fold(reg, g, false, ev)
+	}
 }
 
 // fold works on g; inner says that g is a graph inside a node, which may never run: sizes that cannot work are no error then.

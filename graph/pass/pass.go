@@ -45,19 +45,29 @@ var layouts = []Pass{
 	{"fuse_elementwise", FuseElementwise}, // last: takes what nothing else has
 }
 
+// Target is what a graph is made ready for.
+type Target struct {
+	Vector  bool    // kernels use vector instructions
+	Exact   bool    // no algorithms that save multiplications and lose accuracy
+	Threads Threads // for the constants; nil is one
+}
+
 // Execution is the pipeline before a graph is run on this machine: Inference, then private operators. What it makes of a graph stays in memory.
-// vector says that kernels use vector instructions; exact rules out algorithms that save multiplications and lose accuracy.
-func Execution(vector, exact bool) []Pass {
+func Execution(t Target) []Pass {
 	list := append(slices.Clone(Inference), fusions...)
-	if vector {
+	if t.Vector {
 		list = append(list, layouts...)
 	}
+	list = append(list, Pass{"fold", nil}, Pass{"cse", CSE}, Pass{"prune", Prune})
 	for i := range list {
-		if list[i].Name == "c16" && exact {
+		switch name := list[i].Name; {
+		case name == "fold":
+			list[i].Run = FoldOn(t.Threads)
+		case name == "c16" && t.Exact:
 			list[i].Run = C16Exact
 		}
 	}
-	return append(list, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune})
+	return list
 }
 
 // Apply runs passes in order. The graph is verified after each, so that a faulty pass is named.

@@ -42,19 +42,6 @@ func New(d DType, shape ...int) (*Tensor, error) {
 	return &Tensor{dtype: d, shape: Shape(shape).Clone(), data: Align(size)}, nil
 }
 
-// Align is a byte slice of length n that starts at a multiple of 64, as vector kernels like it.
-func Align(n int) []byte {
-	if n == 0 {
-		return nil
-	}
-	if n < 512 {
-		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(make([]complex128, (n+15)/16)))), n)
-	}
-	b := make([]byte, n+63)
-	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & 63
-	return b[off : off+n : off+n]
-}
-
 // FromBytes is a tensor over data, which is not copied: little-endian elements in row-major order, packed types
 // lowest bits first. It fails unless data has exactly the size that d and shape ask for and is aligned for d.
 func FromBytes(d DType, data []byte, shape ...int) (*Tensor, error) {

@@ -189,6 +189,7 @@ func Read(f fs.File, most int64, alone bool) ([]byte, error) {
 	}
 	if o, ok := f.(*os.File); ok && size >= mapFrom {
 		if b, err := mmap(o, int(size)); err == nil {
+			tensor.Mapped(b)
 			return b, nil
 		}
 	}

@@ -1,0 +1,7 @@
+//go:build !linux
+
+package tensor
+
+func adviseHuge([]byte) {}
+
+func dropPages([]byte) {}
