@@ -67,7 +67,7 @@ func TestSubPixel(t *testing.T) {
 			for _, shape := range [][]int{{2, c.in, 5, 7}, {1, c.in, 1, 7}, {0, c.in, 3, 7}} {
 				in := []*tensor.Tensor{random(shape...)}
 				var res [2]*tensor.Tensor
-				for i, passes := range [][]pass.Pass{pass.Inference, pass.Execution(true, false)} {
+				for i, passes := range [][]pass.Pass{pass.Inference, pass.Execution(pass.Target{Vector: true, Exact: false})} {
 					s, err := runtime.Compile(b.Graph, runtime.WithPasses(passes...))
 					if err != nil {
 						t.Fatal(err)
