@@ -161,11 +161,10 @@ func convolveWindow[T kernel.Number](c *graph.Ctx, a convArgs[T], scratch *convS
 		graph.Parallel(c, a.batch*a.group*a.rows*win.Out[0]*win.Out[1]*a.colTiles, 1+1<<18/(a.cols*max(1, a.kk)), convThin[T]{a})
 		return nil
 	}
-	var depth int
-	depth, a.cols, a.height = kernel.ConvBlock(a.channels, taps, a.rows)
+	_, a.cols, a.height, a.panelSize = kernel.ConvBlock[T](a.channels, taps, a.rows)
 	a.cols = min(a.cols, (a.outSize+3)&^3)
 	a.colTiles, a.rowTiles = (a.outSize+a.cols-1)/a.cols, (a.rows+a.height-1)/a.height
-	a.panelSize, a.offSize = depth*taps*a.cols, 4*a.cols
+	a.offSize = 4 * a.cols
 	workers := c.Exec().Workers()
 	if len(scratch.panel) < a.panelSize*workers {
 		if scratch.panel, err = graph.Scratch[T](c, a.panelSize*workers); err != nil {

@@ -13,20 +13,25 @@ type ConvTile[T Number] struct {
 	Y          []T // [Rows, OutSize]
 	Rows       int
 	Col0, Cols int
-	Panel      []T     // scratch of ConvPanel elements
+	Panel      []T     // scratch, see ConvBlock
 	Off        []int32 // scratch of 4 * Cols
 }
 
 // convDepth is the number of products per block of the sum; one column panel and four rows of weights of that depth stay in the first cache level.
 const convDepth = 512
 
-// ConvBlock is the shape of the blocks that suit a convolution of that depth: channels per block of the sum, output positions and output channels per tile.
-// It follows from the shape of the weights alone.
-func ConvBlock(channels, taps, rows int) (depth, cols, height int) {
+// ConvBlock is the shape of the blocks that suit a convolution of that depth: channels per block of the sum, output positions and output channels per tile,
+// and elements of Panel. It follows from the shape of the weights and the instruction set alone.
+func ConvBlock[T Number](channels, taps, rows int) (depth, cols, height, panel int) {
 	depth = max(1, min(channels, convDepth/taps))
+	if packsConv[T](taps) {
+		cols = max(32, min(256, 1<<16/(depth*taps)&^31))
+		height = min(rows, max(64, 1<<26/(max(1, channels*taps)*cols)))
+		return depth, cols, height, packedConvScratch(height, cols, depth*taps)
+	}
 	cols = min(64, max(4, 65536/(depth*taps)&^3))
-	height = max(32, 1<<21/(max(1, channels*taps)*cols)&^3)
-	return depth, cols, min(rows, height)
+	height = min(rows, max(32, 1<<21/(max(1, channels*taps)*cols)&^3))
+	return depth, cols, height, depth * taps * cols
 }
 
 // Run computes the tile as a matrix product of W with the columns of the input that each output position sees (im2col), which
@@ -35,20 +40,26 @@ func ConvBlock(channels, taps, rows int) (depth, cols, height int) {
 func (t *ConvTile[T]) Run() {
 	w := t.Win
 	size, taps := w.OutSize(), w.KernelSize()
+	if packsConv[T](taps) {
+		runPacked(any(t).(*ConvTile[float32]))
+		return
+	}
 	for r := range t.Rows {
 		clear(t.Y[r*size+t.Col0:][:t.Cols])
 	}
-	depth, _, _ := ConvBlock(t.Channels, taps, t.Rows)
+	depth, _, _, _ := ConvBlock[T](t.Channels, taps, t.Rows)
 	for c0 := 0; c0 < t.Channels; c0 += depth {
 		n := min(depth, t.Channels-c0)
 		t.gather(c0, n)
 		t.multiply(c0*taps, n*taps)
 	}
-	if t.Bias == nil {
-		return
-	}
-	for r := range t.Rows {
-		b, y := t.Bias[r], t.Y[r*size+t.Col0:][:t.Cols]
+	t.addBias()
+}
+
+func (t *ConvTile[T]) addBias() {
+	size := t.Win.OutSize()
+	for r, b := range t.Bias {
+		y := t.Y[r*size+t.Col0:][:t.Cols]
 		for i := range y {
 			y[i] += b
 		}
