@@ -11,6 +11,8 @@ import (
 
 var fuseAttention = append(slices.Clone(pass.Inference), pass.Pass{Name: "fuse_attention", Run: pass.FuseAttention}, pass.Pass{Name: "prune", Run: pass.Prune})
 
+var mergeQKV = append(slices.Clone(fuseAttention), pass.Pass{Name: "merge_qkv", Run: pass.MergeQKV}, pass.Pass{Name: "prune", Run: pass.Prune})
+
 var attentionPasses = []passCase{
 	{"fuse_attention", fuseAttention, func(b *graph.Builder) { // three products, a mask, heads beside the position
 		batch, seq := graph.Sym("batch"), graph.Sym("seq")
@@ -78,5 +80,38 @@ var attentionPasses = []passCase{
 		other := b.Input("other", matrix(graph.Sym("n"), graph.Size(3), graph.Size(4), graph.Size(4)))
 		b.Output(b.Op("MatMul", b.Op("Softmax", s(b.Op("Neg", x), other)), x))
 		b.Output(b.Op("MatMul", b.Op("Softmax", b.Op("Mul", s(b.Op("Exp", x), x), b.Input("temperature", matrix(graph.Dims(3, 1, 1)...)))), x))
+	}},
+	{"merge_qkv", mergeQKV, func(b *graph.Builder) { // K has no bias; the second attention shares x for K and V alone
+		x, z := b.Input("x", matrix(graph.Sym("batch"), graph.Sym("seq"), graph.Size(4))), b.Input("z", matrix(graph.Sym("batch"), graph.Size(3), graph.Size(4)))
+		part := func(x *graph.Value, w float32, bias bool) *graph.Value {
+			y := b.Op("MatMul", x, fill(b, w, 4, 6))
+			if bias {
+				y = b.Op("Add", fill(b, w, 6), y)
+			}
+			return b.Op("Transpose", b.Op("Reshape", y, b.Ints(0, 0, 2, 3)), graph.Ints("perm", 0, 2, 1, 3))
+		}
+		attend := func(q, k, v *graph.Value) {
+			s := b.Op("MatMul", q, b.Op("Transpose", k, graph.Ints("perm", 0, 1, 3, 2)))
+			b.Output(b.Op("MatMul", b.Op("Softmax", s), v))
+		}
+		attend(part(x, 0.1, true), part(x, 0.2, false), part(x, 0.3, true))
+		attend(part(z, 0.1, true), part(x, 0.2, false), part(x, 0.3, false))
+	}},
+	{"merge_qkv_not", mergeQKV, func(b *graph.Builder) { // two values, widths that differ, a product that others read
+		x, z := b.Input("x", matrix(graph.Dims(1, 3, 4)...)), b.Input("z", matrix(graph.Dims(1, 3, 4)...))
+		part := func(x *graph.Value, w float32, heads int, read bool) *graph.Value {
+			y := b.Op("MatMul", x, fill(b, w, 4, 3*heads))
+			if read {
+				b.Output(y)
+			}
+			return b.Op("Transpose", b.Op("Reshape", y, b.Ints(1, 3, heads, 3)), graph.Ints("perm", 0, 2, 1, 3))
+		}
+		attend := func(q, k, v *graph.Value) {
+			s := b.Op("MatMul", q, b.Op("Transpose", k, graph.Ints("perm", 0, 1, 3, 2)))
+			b.Output(b.Op("MatMul", b.Op("Softmax", s), v))
+		}
+		attend(part(x, 0.1, 2, false), part(x, 0.2, 2, false), part(z, 0.3, 2, false))
+		attend(part(x, 0.1, 2, false), part(x, 0.2, 2, true), part(x, 0.3, 2, false))
+		attend(b.Op("Expand", part(x, 0.1, 2, false), b.Ints(1, 2, 3, 3)), part(z, 0.2, 1, true), part(z, 0.3, 1, false))
 	}},
 }

@@ -14,8 +14,10 @@ func FuseAttention(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	if err != nil || !fused {
 		return fused, err
 	}
-	_, err = rewrite(reg, g, []rule{{attentionOutPattern, fuseAttentionOut}})
-	return true, err
+	if _, err = rewrite(reg, g, []rule{{attentionOutPattern, fuseAttentionOut}}); err != nil {
+		return true, err
+	}
+	return Prune(reg, g) // of the views that nobody reads now, for the passes that follow
 }
 
 var (

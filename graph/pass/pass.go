@@ -34,6 +34,7 @@ var fusions = []Pass{
 	{"fuse_softmax", FuseSoftmax},
 	{"fuse_conv", FuseConv},
 	{"fuse_attention", FuseAttention}, // after fuse_softmax
+	{"merge_qkv", MergeQKV},           // after fuse_attention
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.

@@ -195,11 +195,11 @@ func (a *attnPlan) run(c *graph.Ctx) (err error) {
 	if a.scratch, err = graph.Scratch[float32](c, workers*a.own); err != nil {
 		return err
 	}
-	work := max(1, a.rows*a.keys*(a.size+a.sizeV))
 	if a.direct {
-		c.Exec().Parallel((*attnDirect)(a), a.batch*a.kvHeads, max(1, pieceWork/8/work))
+		c.Exec().Parallel((*attnDirect)(a), a.batch*a.kvHeads, max(1, pieceBytes/(4*max(1, a.keys*(a.size+a.sizeV)))))
 		return nil
 	}
+	work := max(1, a.rows*a.keys*(a.size+a.sizeV))
 	if a.heap, err = graph.Scratch[float32](c, a.kvBatch()*a.kvHeads*a.packed); err != nil {
 		return err
 	}

@@ -135,3 +135,26 @@ func TestSoftmaxScores(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkAttentionRows goes through keys or values that come from memory, as a step of decoding does.
+func BenchmarkAttentionRows(b *testing.B) {
+	const size, rows, heads = 64, 1500, 96
+	m := make([]float32, heads*rows*size)
+	q, s := make([]float32, size), make([]float32, rows)
+	for i := range m {
+		m[i] = 1
+	}
+	for _, c := range []struct {
+		name string
+		f    func(h []float32)
+	}{{"DotRows", func(h []float32) { DotRows(s, q, h, size) }}, {"AddRows", func(h []float32) { AddRows(q, s, h, size) }}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(4 * rows * size)
+			i := 0
+			for b.Loop() {
+				c.f(m[i%heads*rows*size:])
+				i++
+			}
+		})
+	}
+}

@@ -173,6 +173,9 @@ func addScores(w lanes) {
 	RET()
 }
 
+// rowsAhead is how many bytes of keys and values are fetched ahead: rows of a head mostly follow each other.
+const rowsAhead = 4096
+
 // dotRows has the parts of the sum of a row in 16 lanes, which are two of the narrow vectors.
 func dotRows(w lanes) {
 	begin(w.name("asmDotRows"), "func(dst *float32, n int, q *float32, size int, k *float32, ldk int)", "is dotRowsGo for n rows of size elements.")
@@ -222,24 +225,33 @@ func dotRows(w lanes) {
 			VXORPS(w.r(i), w.r(i), w.r(i))
 		}
 		MOVQ(size, steps)
-		TESTQ(steps, steps)
-		JZ(LabelRef(name + "Rest"))
-		Label(name + "Loop")
-		for p := range parts {
-			VMOVUPS(Mem{Base: at, Disp: p * w.bytes()}, w.r(8+p))
-		}
-		for i := range count {
-			for p := range parts {
-				VFMADD231PS(k.at(i, p*w.bytes()), w.r(8+p), w.r(i*parts+p))
+		// pass takes some steps of all rows, row by row: memory likes to be read in order.
+		pass := func(label, end string, some int) {
+			SUBQ(Imm(uint64(some)), steps)
+			JLT(LabelRef(name + end))
+			Label(name + label)
+			for p := range some * parts {
+				VMOVUPS(Mem{Base: at, Disp: p * w.bytes()}, w.r(8+p))
 			}
+			for i := range count {
+				for p := range some * parts {
+					if p*w.bytes()%64 == 0 {
+						PREFETCHT0(k.at(i, p*w.bytes()+rowsAhead))
+					}
+					VFMADD231PS(k.at(i, p*w.bytes()), w.r(8+p), w.r(i*parts+p%parts))
+				}
+			}
+			for i := 0; i < count; i += 3 {
+				ADDQ(U32(uint32(64*some)), k.bases[i/3])
+			}
+			ADDQ(U32(uint32(64*some)), at)
+			SUBQ(Imm(uint64(some)), steps)
+			JGE(LabelRef(name + label))
+			Label(name + end)
+			ADDQ(Imm(uint64(some)), steps)
 		}
-		for i := 0; i < count; i += 3 {
-			ADDQ(Imm(64), k.bases[i/3])
-		}
-		ADDQ(Imm(64), at)
-		DECQ(steps)
-		JNZ(LabelRef(name + "Loop"))
-		Label(name + "Rest")
+		pass("Block", "Step", 4/parts)
+		pass("Loop", "Rest", 1)
 		TESTQ(left, left)
 		JZ(LabelRef(name + "Sum"))
 		for p := range parts {
@@ -247,8 +259,8 @@ func dotRows(w lanes) {
 		}
 		for i := range count {
 			for p := range parts {
-				load(k.at(i, 0), p, w.r(10))
-				VFMADD231PS(w.r(10), w.r(8+p), w.r(i*parts+p))
+				load(k.at(i, 0), p, w.r(12))
+				VFMADD231PS(w.r(12), w.r(8+p), w.r(i*parts+p))
 			}
 		}
 		Label(name + "Sum")
@@ -349,7 +361,11 @@ func addRows(w lanes) {
 		Label(name)
 		VBROADCASTSS(Mem{Base: weight}, w.r(8))
 		for i := range vectors {
-			if m := (Mem{Base: row, Disp: i * w.bytes()}); part {
+			m := Mem{Base: row, Disp: i * w.bytes()}
+			if i*w.bytes()%64 == 0 {
+				PREFETCHT0(m.Offset(rowsAhead))
+			}
+			if part {
 				w.load(m, w.r(9))
 				VFMADD231PS(w.r(9), w.r(8), w.r(i))
 			} else {
