@@ -27,6 +27,7 @@ var allowed = []struct {
 	{"runtime/internal/kernel", []string{"graph/tensor"}},
 	{"runtime/internal/pool", []string{"runtime/internal/kernel"}},
 	{"runtime/internal/optest", []string{"graph", "graph/tensor"}},
+	{"finetune/autodiff", []string{"graph", "graph/pass"}},
 	{"internal/structure", nil},
 	{"cmd/...", []string{"..."}},
 }

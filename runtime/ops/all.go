@@ -201,6 +201,7 @@ var all = [][]*graph.Op{
 	stft,
 	sub,
 	sum,
+	sumTo,
 	svmClassifier,
 	svmRegressor,
 	swish,

@@ -128,28 +128,30 @@ func arithmetic(name string, run func(*graph.Ctx) error, ints func(a, b graph.Di
 }
 
 // Add is a + b.
-var add = arithmetic("Add", vectorized(kernel.BinAdd, arith{
+var add = grad(arithmetic("Add", vectorized(kernel.BinAdd, arith{
 	nil, kernel.Add[float64], kernel.Add[int8], kernel.Add[int16], kernel.Add[int32],
 	kernel.Add[int64], kernel.Add[uint8], kernel.Add[uint16], kernel.Add[uint32], kernel.Add[uint64],
-}), graph.Dim.Add)
+}), graph.Dim.Add), func(r rule) []*graph.Value { return []*graph.Value{r.g(0), r.g(0)} })
 
 // Sub is a − b.
-var sub = arithmetic("Sub", vectorized(kernel.BinSub, arith{
+var sub = grad(arithmetic("Sub", vectorized(kernel.BinSub, arith{
 	nil, kernel.Sub[float64], kernel.Sub[int8], kernel.Sub[int16], kernel.Sub[int32],
 	kernel.Sub[int64], kernel.Sub[uint8], kernel.Sub[uint16], kernel.Sub[uint32], kernel.Sub[uint64],
-}), graph.Dim.Sub)
+}), graph.Dim.Sub), func(r rule) []*graph.Value { return []*graph.Value{r.g(0), r.neg(r.g(0))} })
 
 // Mul is a · b.
-var mul = arithmetic("Mul", vectorized(kernel.BinMul, arith{
+var mul = grad(arithmetic("Mul", vectorized(kernel.BinMul, arith{
 	nil, kernel.Mul[float64], kernel.Mul[int8], kernel.Mul[int16], kernel.Mul[int32],
 	kernel.Mul[int64], kernel.Mul[uint8], kernel.Mul[uint16], kernel.Mul[uint32], kernel.Mul[uint64],
-}), graph.Dim.Mul)
+}), graph.Dim.Mul), func(r rule) []*graph.Value { return []*graph.Value{r.mul(r.g(0), r.x(1)), r.mul(r.g(0), r.x(0))} })
 
 // Div is a / b; of integers it is cut toward zero, and 0 where b is 0.
-var div = arithmetic("Div", vectorized(kernel.BinDiv, arith{
+var div = grad(arithmetic("Div", vectorized(kernel.BinDiv, arith{
 	nil, kernel.DivFloat[float64], kernel.DivInt[int8], kernel.DivInt[int16], kernel.DivInt[int32],
 	kernel.DivInt[int64], kernel.DivInt[uint8], kernel.DivInt[uint16], kernel.DivInt[uint32], kernel.DivInt[uint64],
-}), divDim)
+}), divDim), func(r rule) []*graph.Value {
+	return []*graph.Value{r.div(r.g(0), r.x(1)), r.neg(r.div(r.mul(r.g(0), r.y(0)), r.x(1)))}
+})
 
 // divDim is a / b where cutting toward zero and rounding down are the same.
 func divDim(a, b graph.Dim) graph.Dim {
@@ -168,7 +170,7 @@ func divDim(a, b graph.Dim) graph.Dim {
 }
 
 // Mod is the remainder, with the sign of the divisor, or of the dividend when fmod is set.
-var mod = family(
+var mod = grad(family(
 	&graph.Op{
 		Name: "Mod", Since: 28,
 		Sig: `(A:T, B:T) -> (C:T)
@@ -178,7 +180,10 @@ var mod = family(
 	},
 	&graph.Op{Since: 13},
 	&graph.Op{Since: 10, Sig: "T = int f16 f32 f64"},
-)
+), func(r rule) []*graph.Value { // a mod b = a − b·q with a quotient q that is constant almost everywhere
+	q := r.div(r.sub(r.x(0), r.y(0)), r.x(1))
+	return []*graph.Value{r.g(0), r.neg(r.mul(r.g(0), r.Op("Round", q)))}
+})
 
 func inferMod(c *graph.Infer) error {
 	if c.Node.Bool("fmod") {
@@ -206,7 +211,7 @@ func runMod(c *graph.Ctx) error {
 }
 
 // PRelu is x where x ≥ 0, else slope · x; the slope broadcasts to x.
-var pRelu = family(
+var pRelu = grad(family(
 	&graph.Op{
 		Name: "PRelu", Since: 16,
 		Sig: `(X:T, slope:T) -> (Y:T)
@@ -218,7 +223,10 @@ var pRelu = family(
 	&graph.Op{Since: 7, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 6, Expand: expandChannelSlope},
 	&graph.Op{Since: 1, Sig: "consumed_inputs ints", Expand: expandChannelSlope},
-)
+), func(r rule) []*graph.Value {
+	positive := r.greater(r.x(0), r.num(0))
+	return []*graph.Value{r.where(positive, r.g(0), r.mul(r.g(0), r.x(1))), r.where(positive, r.num(0), r.mul(r.g(0), r.x(0)))}
+})
 
 // expandChannelSlope places a slope for each channel at axis 1, as PRelu did before opset 7.
 func expandChannelSlope(b *graph.Builder, n *graph.Node) []*graph.Value {

@@ -7,7 +7,7 @@ import (
 )
 
 // Relu is max(0, x); NaN stays NaN.
-var relu = family(
+var relu = grad1(family(
 	&graph.Op{
 		Name: "Relu", Since: 14,
 		Sig: `(X:T) -> (Y:T)
@@ -17,7 +17,7 @@ var relu = family(
 	&graph.Op{Since: 13, Sig: "T = float"},
 	&graph.Op{Since: 6, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 1, Sig: "consumed_inputs ints"},
-)
+), func(r rule) *graph.Value { return r.when(r.greater(r.y(0), r.num(0)), r.g(0)) })
 
 func runRelu(c *graph.Ctx) error {
 	switch c.In[0].DType() {

@@ -97,42 +97,44 @@ func function22(name string, since int, in, out string, run func(*graph.Ctx) err
 
 // Functions of one number, element by element.
 var (
-	ceil       = function("Ceil", "X", "Y", applied(kernel.ActCeil, "", ""))
-	exp        = function("Exp", "input", "output", applied(kernel.ActExp, "", ""))
-	floor      = function("Floor", "X", "Y", applied(kernel.ActFloor, "", ""))
-	log        = function("Log", "input", "output", applied(kernel.ActLog, "", ""))
-	reciprocal = function("Reciprocal", "X", "Y", applied(kernel.ActReciprocal, "", ""))
-	sigmoid    = function("Sigmoid", "X", "Y", applied(kernel.ActSigmoid, "", ""))
-	sqrt       = function("Sqrt", "X", "Y", applied(kernel.ActSqrt, "", ""))
-	tanh       = function("Tanh", "input", "output", applied(kernel.ActTanh, "", ""))
+	ceil       = flat(function("Ceil", "X", "Y", applied(kernel.ActCeil, "", "")))
+	exp        = grad1(function("Exp", "input", "output", applied(kernel.ActExp, "", "")), func(r rule) *graph.Value { return r.mul(r.g(0), r.y(0)) })
+	floor      = flat(function("Floor", "X", "Y", applied(kernel.ActFloor, "", "")))
+	log        = grad1(function("Log", "input", "output", applied(kernel.ActLog, "", "")), func(r rule) *graph.Value { return r.div(r.g(0), r.x(0)) })
+	reciprocal = grad1(function("Reciprocal", "X", "Y", applied(kernel.ActReciprocal, "", "")), func(r rule) *graph.Value { return r.neg(r.mul(r.g(0), r.square(r.y(0)))) })
+	sigmoid    = grad1(function("Sigmoid", "X", "Y", applied(kernel.ActSigmoid, "", "")), func(r rule) *graph.Value { return r.mul(r.g(0), r.mul(r.y(0), r.sub(r.num(1), r.y(0)))) })
+	sqrt       = grad1(function("Sqrt", "X", "Y", applied(kernel.ActSqrt, "", "")), func(r rule) *graph.Value { return r.div(r.g(0), r.mul(r.num(2), r.y(0))) })
+	tanh       = grad1(function("Tanh", "input", "output", applied(kernel.ActTanh, "", "")), func(r rule) *graph.Value { return r.mul(r.g(0), r.sub(r.num(1), r.square(r.y(0)))) })
 
-	acos  = function22("Acos", 7, "input", "output", floats(math.Acos))
-	acosh = function22("Acosh", 9, "input", "output", floats(math.Acosh))
-	asin  = function22("Asin", 7, "input", "output", floats(math.Asin))
-	asinh = function22("Asinh", 9, "input", "output", floats(math.Asinh))
-	atan  = function22("Atan", 7, "input", "output", floats(math.Atan))
-	atanh = function22("Atanh", 9, "input", "output", floats(math.Atanh))
-	cos   = function22("Cos", 7, "input", "output", applied(kernel.ActCos, "", ""))
-	cosh  = function22("Cosh", 9, "input", "output", floats(math.Cosh))
-	sin   = function22("Sin", 7, "input", "output", applied(kernel.ActSin, "", ""))
-	sinh  = function22("Sinh", 9, "input", "output", floats(math.Sinh))
-	tan   = function22("Tan", 7, "input", "output", floats(math.Tan))
+	acos = grad1(function22("Acos", 7, "input", "output", floats(math.Acos)), func(r rule) *graph.Value {
+		return r.neg(r.div(r.g(0), r.Op("Sqrt", r.sub(r.num(1), r.square(r.x(0))))))
+	})
+	acosh = grad1(function22("Acosh", 9, "input", "output", floats(math.Acosh)), func(r rule) *graph.Value { return r.div(r.g(0), r.Op("Sqrt", r.sub(r.square(r.x(0)), r.num(1)))) })
+	asin  = grad1(function22("Asin", 7, "input", "output", floats(math.Asin)), func(r rule) *graph.Value { return r.div(r.g(0), r.Op("Sqrt", r.sub(r.num(1), r.square(r.x(0))))) })
+	asinh = grad1(function22("Asinh", 9, "input", "output", floats(math.Asinh)), func(r rule) *graph.Value { return r.div(r.g(0), r.Op("Sqrt", r.add(r.square(r.x(0)), r.num(1)))) })
+	atan  = grad1(function22("Atan", 7, "input", "output", floats(math.Atan)), func(r rule) *graph.Value { return r.div(r.g(0), r.add(r.num(1), r.square(r.x(0)))) })
+	atanh = grad1(function22("Atanh", 9, "input", "output", floats(math.Atanh)), func(r rule) *graph.Value { return r.div(r.g(0), r.sub(r.num(1), r.square(r.x(0)))) })
+	cos   = grad1(function22("Cos", 7, "input", "output", applied(kernel.ActCos, "", "")), func(r rule) *graph.Value { return r.neg(r.mul(r.g(0), r.Op("Sin", r.x(0)))) })
+	cosh  = grad1(function22("Cosh", 9, "input", "output", floats(math.Cosh)), func(r rule) *graph.Value { return r.mul(r.g(0), r.Op("Sinh", r.x(0))) })
+	sin   = grad1(function22("Sin", 7, "input", "output", applied(kernel.ActSin, "", "")), func(r rule) *graph.Value { return r.mul(r.g(0), r.Op("Cos", r.x(0))) })
+	sinh  = grad1(function22("Sinh", 9, "input", "output", floats(math.Sinh)), func(r rule) *graph.Value { return r.mul(r.g(0), r.Op("Cosh", r.x(0))) })
+	tan   = grad1(function22("Tan", 7, "input", "output", floats(math.Tan)), func(r rule) *graph.Value { return r.mul(r.g(0), r.add(r.num(1), r.square(r.y(0)))) })
 
-	hardSwish = function22("HardSwish", 14, "X", "Y", applied(kernel.ActHardSwish, "", ""))
-	mish      = function22("Mish", 18, "X", "Y", applied(kernel.ActMish, "", ""))
-	round     = function22("Round", 11, "X", "Y", applied(kernel.ActRound, "", ""))
-	softplus  = function22("Softplus", 1, "X", "Y", applied(kernel.ActSoftplus, "", ""))
-	softsign  = function22("Softsign", 1, "input", "output", applied(kernel.ActSoftsign, "", ""))
+	hardSwish = grad1(function22("HardSwish", 14, "X", "Y", applied(kernel.ActHardSwish, "", "")), hardSwishGrad)
+	mish      = grad1(function22("Mish", 18, "X", "Y", applied(kernel.ActMish, "", "")), mishGrad)
+	round     = flat(function22("Round", 11, "X", "Y", applied(kernel.ActRound, "", "")))
+	softplus  = grad1(function22("Softplus", 1, "X", "Y", applied(kernel.ActSoftplus, "", "")), func(r rule) *graph.Value { return r.mul(r.g(0), r.Op("Sigmoid", r.x(0))) })
+	softsign  = grad1(function22("Softsign", 1, "input", "output", applied(kernel.ActSoftsign, "", "")), func(r rule) *graph.Value { return r.div(r.g(0), r.square(r.add(r.num(1), r.Op("Abs", r.x(0))))) })
 )
 
 // Gelu is x·Φ(x) with the normal distribution's Φ, or its tanh approximation (https://arxiv.org/abs/1606.08415).
-var gelu = family(&graph.Op{
+var gelu = grad1(family(&graph.Op{
 	Name: "Gelu", Since: 20,
 	Sig: `(X:T) -> (Y:T)
 		T = float
 		approximate string = none`,
 	Infer: graph.Same, Run: runGelu, InPlace: true,
-})
+}), geluGrad)
 
 var (
 	geluExact = applied(kernel.ActGelu, "", "")
@@ -165,17 +167,17 @@ func activation(name string, newest int, attrs string, run func(*graph.Ctx) erro
 
 // Activations with parameters.
 var (
-	elu         = activation("Elu", 22, "alpha float = 1", applied(kernel.ActElu, "alpha", ""), "")
-	hardSigmoid = activation("HardSigmoid", 22, "alpha float = 0.2; beta float = 0.5", applied(kernel.ActHardSigmoid, "alpha", "beta"), "")
-	leakyRelu   = activation("LeakyRelu", 16, "alpha float = 0.01", applied(kernel.ActLeakyRelu, "alpha", ""), "")
-	selu        = activation("Selu", 22, "alpha float = 1.6732631921768188; gamma float = 1.0507010221481323", applied(kernel.ActSelu, "alpha", "gamma"), "alpha float = 1.6732; gamma float = 1.0507")
-	swish       = family(&graph.Op{
+	elu         = grad1(activation("Elu", 22, "alpha float = 1", applied(kernel.ActElu, "alpha", ""), ""), eluGrad)
+	hardSigmoid = grad1(activation("HardSigmoid", 22, "alpha float = 0.2; beta float = 0.5", applied(kernel.ActHardSigmoid, "alpha", "beta"), ""), hardSigmoidGrad)
+	leakyRelu   = grad1(activation("LeakyRelu", 16, "alpha float = 0.01", applied(kernel.ActLeakyRelu, "alpha", ""), ""), leakyReluGrad)
+	selu        = grad1(activation("Selu", 22, "alpha float = 1.6732631921768188; gamma float = 1.0507010221481323", applied(kernel.ActSelu, "alpha", "gamma"), "alpha float = 1.6732; gamma float = 1.0507"), seluGrad)
+	swish       = grad1(family(&graph.Op{
 		Name: "Swish", Since: 24,
 		Sig:   "(X:T) -> (Y:T); T = float; alpha float = 1",
 		Infer: graph.Same, InPlace: true,
 		Run: applied(kernel.ActSwish, "alpha", ""),
-	})
-	celu = family(
+	}), swishGrad)
+	celu = grad1(family(
 		&graph.Op{
 			Name: "Celu", Since: 28,
 			Sig:   "(X:T) -> (Y:T); T = float; alpha float = 1",
@@ -183,8 +185,8 @@ var (
 			Run: applied(kernel.ActCelu, "alpha", ""),
 		},
 		&graph.Op{Since: 12, Sig: "T = f32"},
-	)
-	thresholdedRelu = family(
+	), celuGrad)
+	thresholdedRelu = grad1(family(
 		&graph.Op{
 			Name: "ThresholdedRelu", Since: 22,
 			Sig:   "(X:T) -> (Y:T); T = float; alpha float = 1",
@@ -192,5 +194,5 @@ var (
 			Run: applied(kernel.ActThresholdedRelu, "alpha", ""),
 		},
 		&graph.Op{Since: 10, Sig: "T = f16 f32 f64"},
-	)
+	), thresholdedReluGrad)
 )
