@@ -173,6 +173,7 @@ func TestBroadcastPlan(t *testing.T) {
 // TestElementwiseAllocs holds that repeated runs allocate nothing.
 func TestElementwiseAllocs(t *testing.T) {
 	x, row, cond := f32(make([]float32, 12), 3, 4), f32(make([]float32, 4), 4), tensor.Must(tensor.New(tensor.Bool, 3, 1))
+	half := tensor.Must(tensor.New(tensor.Float16, 3, 4))
 	strs := tensor.Must(tensor.OfStrings(make([]string, 12), 3, 4))
 	for _, c := range []struct {
 		op  *graph.Op
@@ -190,6 +191,8 @@ func TestElementwiseAllocs(t *testing.T) {
 		{isNaN[0], []*tensor.Tensor{x}, tensor.Bool},
 		{clip[0], []*tensor.Tensor{x}, tensor.Float32},
 		{cast[0], []*tensor.Tensor{x}, tensor.Float16},
+		{add[0], []*tensor.Tensor{half, half}, tensor.Float16},
+		{exp[0], []*tensor.Tensor{half}, tensor.Float16},
 		{cast[0], []*tensor.Tensor{x}, tensor.Int64},
 		{cast[0], []*tensor.Tensor{x}, tensor.Float8E4M3FN},
 		{cast[0], []*tensor.Tensor{x}, tensor.Int4},

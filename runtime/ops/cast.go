@@ -118,6 +118,20 @@ func runCast(c *graph.Ctx) error {
 		graph.Parallel(c, x.Len(), 1<<14, widenArgs{tensor.Data[float32](y), tensor.Data[uint16](x), from == tensor.BFloat16})
 		return nil
 	}
+	switch [2]tensor.DType{from, to} {
+	case [2]tensor.DType{tensor.Int32, tensor.Float32}:
+		castBulk(c, y, x, kernel.Float32s[int32])
+		return nil
+	case [2]tensor.DType{tensor.Int64, tensor.Float32}:
+		castBulk(c, y, x, kernel.Float32s[int64])
+		return nil
+	case [2]tensor.DType{tensor.Float32, tensor.Int32}:
+		castBulk(c, y, x, kernel.Whole[int32])
+		return nil
+	case [2]tensor.DType{tensor.Float32, tensor.Int64}:
+		castBulk(c, y, x, kernel.Whole[int64])
+		return nil
+	}
 	if to.Packed() {
 		clear(y.Bytes())
 	}
@@ -135,6 +149,19 @@ func runCast(c *graph.Ctx) error {
 	args := castArgs{x: x, y: y, ints: scratch, floats: floats, saturate: c.Node.Bool("saturate") || !c.Node.Op.Has("saturate"), mode: c.Node.Str("round_mode")}
 	graph.Parallel(c, (x.Len()+castBlock-1)/castBlock, 8, args)
 	return nil
+}
+
+type bulkArgs[D, S tensor.Elem] struct {
+	y []D
+	x []S
+	f func(y []D, x []S)
+}
+
+func (a *bulkArgs[D, S]) Do(_, lo, hi int) { a.f(a.y[lo:hi], a.x[lo:hi]) }
+
+// castBulk converts between types that have a loop of their own.
+func castBulk[D, S tensor.Elem](c *graph.Ctx, y, x *tensor.Tensor, f func(y []D, x []S)) {
+	graph.Parallel(c, x.Len(), 1<<14, bulkArgs[D, S]{tensor.Data[D](y), tensor.Data[S](x), f})
 }
 
 type narrowArgs struct {

@@ -34,6 +34,40 @@ func IntsToFloats[T float32 | float64](dst []T, src []int64, unsigned bool) {
 	}
 }
 
+// Float32s rounds integers to float32, once.
+func Float32s[T int32 | int64](dst []float32, src []T) {
+	n := 0
+	switch x := any(src).(type) {
+	case []int32:
+		n = intsToFloatsVec(dst, x)
+	case []int64:
+		n = longsToFloatsVec(dst, x)
+	}
+	for i, v := range src[n:] {
+		dst[n+i] = float32(v)
+	}
+}
+
+// Whole cuts float32 numbers toward zero; what T cannot hold, NaN too, becomes its smallest value.
+func Whole[T int32 | int64](dst []T, src []float32) {
+	n := 0
+	switch y := any(dst).(type) {
+	case []int32:
+		n = floatsToIntsVec(y, src)
+		for i, v := range src[n:] {
+			y[n+i] = math.MinInt32
+			if v >= -1<<31 && v < 1<<31 {
+				y[n+i] = int32(v)
+			}
+		}
+	case []int64:
+		n = floatsToLongsVec(y, src)
+		for i, v := range src[n:] {
+			y[n+i] = FloatToInt(float64(v))
+		}
+	}
+}
+
 // FloatToInt cuts toward zero; what int64 cannot hold, NaN too, becomes its smallest value, as on x86.
 func FloatToInt(v float64) int64 {
 	if v >= -1<<63 && v < 1<<63 {

@@ -21,7 +21,7 @@ func init() { setTier(tierOf(os.Getenv("ONNXRUN_ISA"), bestTier())) }
 // bestTier is what the processor and the operating system support.
 func bestTier() Tier {
 	switch x := &cpu.X86; {
-	case !(x.HasAVX2 && x.HasFMA):
+	case !(x.HasAVX2 && x.HasFMA && x.HasF16C):
 		return Go
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
 		return AVX512

@@ -22,6 +22,7 @@ var families = map[string]func(){
 	"attention": attention,
 	"binary":    vecBinary,
 	"block":     block,
+	"convert":   convert,
 	"conv":      conv,
 	"depthwise": depthwise,
 	"gemm":      gemm,
