@@ -99,6 +99,20 @@ var passCases = []passCase{
 		b.Output(b.Op("Gemm", x, b.Op("Transpose", x), graph.Int("transA", 0)))                  // no constant
 		b.Output(b.Op("Gemm", b.Op("Transpose", x), fill(b, 1, 32, 32), graph.Int("transA", 1))) // a transposed left side
 	}},
+	{"pack_recurrent", []pass.Pass{{Name: "pack_recurrent", Run: pass.PackRecurrent}}, func(b *graph.Builder) {
+		x := b.Input("x", matrix(graph.Sym("t"), graph.Sym("n"), graph.Size(3)))
+		h := b.Input("h", matrix(graph.Size(1), graph.Sym("n"), graph.Size(2)))
+		for _, v := range b.OpN(3, "LSTM", x, fill(b, 0.5, 1, 8, 3), fill(b, 0.25, 1, 8, 2), fill(b, 0.125, 1, 16), (*graph.Value)(nil), h) {
+			b.Output(v)
+		}
+		b.Output(b.Op("GRU", x, fill(b, 0.5, 1, 6, 3), fill(b, 0.25, 1, 6, 2), fill(b, 0.125, 1, 12), graph.Int("linear_before_reset", 1)))
+		b.Output(b.Op("RNN", x, b.Input("w", matrix(graph.Dims(1, 2, 3)...)), fill(b, 0.25, 1, 2, 2), graph.Str("direction", "reverse"))) // packed in every run
+		y := b.Op("Cast", x, graph.Int("to", int(tensor.Float64)))
+		w := b.Op("Cast", fill(b, 0.5, 1, 2, 3), graph.Int("to", int(tensor.Float64)))
+		r := b.Op("Cast", fill(b, 0.5, 1, 2, 2), graph.Int("to", int(tensor.Float64)))
+		b.Output(b.Op("RNN", y, w, r))                                                                                    // float64
+		b.Output(b.Op("RNN", x, b.Input("v", matrix(graph.Size(1), graph.Sym("k"), graph.Size(3))), fill(b, 1, 1, 2, 2))) // sizes that are not known
+	}},
 	{"prune", pass.Inference, func(b *graph.Builder) {
 		x := b.Input("x", matrix(graph.Dims(1, 1, 4, 4)...))
 		b.Op("Exp", x) // nobody reads it

@@ -39,8 +39,9 @@ var fusions = []Pass{
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
 var layouts = []Pass{
-	{"pack_matmul", PackMatMul},           // after the fusions that look for MatMul
-	{"subpixel", SubPixel},                // before c16, for the convolutions that it makes
+	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
+	{"subpixel", SubPixel},      // before c16, for the convolutions that it makes
+	{"pack_recurrent", PackRecurrent},
 	{"c16", C16},                          // after the fusions that look for Conv
 	{"fuse_skipnorm", FuseSkipNorm},       // after the products, which take over sums
 	{"fuse_elementwise", FuseElementwise}, // last: takes what nothing else has

@@ -153,9 +153,27 @@ const (
 	recurrentRows  = 128 // rows of X that are multiplied by W at once, if there are as many
 )
 
+// plan is that of a node with W and R as the standard has them.
 func (k recurrentCell) plan(c *graph.Ctx) (*recurrentPlan, error) {
+	hidden := c.In[recurrentR].Dim(2)
+	if k.packed {
+		hidden = c.In[recurrentR].Dim(1)
+	}
+	p, err := k.read(c, hidden)
+	if err != nil {
+		return nil, err
+	}
+	p.chunk = min(p.steps, 1+(recurrentRows-1)/max(p.batch, 1))
+	p.blocks = (p.hidden + recurrentBlock - 1) / recurrentBlock
+	work := float64(p.batch) * float64(k.gates) * recurrentBlock * float64(p.hidden)
+	p.grain = 1 + int(1<<17/math.Max(work, 1))
+	return p, nil
+}
+
+// read takes what attributes and the shape of X say.
+func (k recurrentCell) read(c *graph.Ctx, hidden int) (*recurrentPlan, error) {
 	n := c.Node
-	p := &recurrentPlan{recurrentCell: k, batchFirst: n.Int("layout") != 0, inputForget: n.Bool("input_forget"), linearBeforeReset: n.Bool("linear_before_reset")}
+	p := &recurrentPlan{recurrentCell: k, hidden: hidden, batchFirst: n.Int("layout") != 0, inputForget: n.Bool("input_forget"), linearBeforeReset: n.Bool("linear_before_reset")}
 	var err error
 	if p.reverse, p.dirs, err = recurrentDirections(n); err != nil {
 		return nil, err
@@ -164,10 +182,6 @@ func (k recurrentCell) plan(c *graph.Ctx) (*recurrentPlan, error) {
 	p.steps, p.batch, p.input = x[0], x[1], x[2]
 	if p.batchFirst {
 		p.steps, p.batch = p.batch, p.steps
-	}
-	p.hidden = c.In[recurrentR].Dim(2)
-	if k.packed {
-		p.hidden = c.In[recurrentR].Dim(1)
 	}
 	names := n.Strs("activations")
 	if len(names) == 0 {
@@ -189,10 +203,6 @@ func (k recurrentCell) plan(c *graph.Ctx) (*recurrentPlan, error) {
 		}
 		p.acts[i/len(k.activations)][i%len(k.activations)] = a
 	}
-	p.chunk = min(p.steps, 1+(recurrentRows-1)/max(p.batch, 1))
-	p.blocks = (p.hidden + recurrentBlock - 1) / recurrentBlock
-	work := float64(p.batch) * float64(k.gates) * recurrentBlock * float64(p.hidden)
-	p.grain = 1 + int(1<<17/math.Max(work, 1))
 	return p, nil
 }
 

@@ -25,6 +25,7 @@ var families = map[string]func(){
 	"convert":   convert,
 	"conv":      conv,
 	"depthwise": depthwise,
+	"gates":     gates,
 	"gemm":      gemm,
 	"norm":      norm,
 	"pool":      pool,
