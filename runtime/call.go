@@ -41,10 +41,8 @@ func (r *run) Call(n *graph.Node, g *graph.Graph, in []*tensor.Tensor) ([]*tenso
 	if err != nil {
 		return nil, err
 	}
-	x.ctx = r.ctx
 	out := make([]*tensor.Tensor, len(sub.p.out))
-	err = x.run(args, out)
-	x.ctx = nil
+	err = x.run(r.ctx, args, out)
 	r.subs[g] = append(r.subs[g], x)
 	return out, err
 }
@@ -62,10 +60,14 @@ func (r *run) subRun(sub *subgraph, args []*tensor.Tensor) (*run, error) {
 		}
 	}
 	if len(idle) >= maxSubRuns {
-		r.budget.give(len(idle[0].arena) + len(idle[0].scratch))
+		r.budget.give(idle[0].pl.arena + idle[0].scratch)
 		r.subs[sub.g] = append(idle[:0], idle[1:]...)
 	}
-	return newRun(r.s, sub.p, r, r.budget, args)
+	x, err := newRun(r.s, sub.p, r, r.budget, args)
+	if err != nil {
+		return nil, err
+	}
+	return x, x.use(&memory{})
 }
 
 // planEval computes what follows from sizes alone, while a plan is made.

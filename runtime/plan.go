@@ -166,6 +166,9 @@ func (pl *plan) find(v int) int {
 	return v
 }
 
+// inArena reports whether a value has its place in the arena.
+func (pl *plan) inArena(v int) bool { return pl.static[v] && pl.offset[pl.find(v)] >= 0 }
+
 // place decides where every value of known size lives: in the memory of another one, in a buffer that becomes an output, or in the arena.
 func (pl *plan) place(p *program, given []bool) error {
 	last := slices.Clone(p.last)
@@ -302,4 +305,25 @@ func (pl *plan) pack(roots, first, last []int) error {
 		placed = slices.Insert(placed, k, v)
 	}
 	return nil
+}
+
+func (pl *plan) matches(in []*tensor.Tensor) bool {
+	for i, k := range pl.key {
+		t := in[i]
+		if t.DType() != k.DType || !t.DType().IsContainer() && t.Rank() != len(k.Shape) {
+			return false
+		}
+		if t.DType().IsContainer() { // what a sequence of one element holds is part of the plan
+			if !k.Equal(graph.TypeOf(t)) {
+				return false
+			}
+			continue
+		}
+		for a, d := range k.Shape {
+			if !d.Is(t.Dim(a)) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,8 @@ type Session struct {
 	seed    atomic.Uint64
 
 	mu   sync.Mutex
-	free []*run // runs at rest, with their plans and arenas
+	free []*run    // runs at rest, with their plans, least recently used first
+	idle []*memory // that no run is in
 }
 
 type options struct {
@@ -201,9 +203,7 @@ func (s *Session) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	r.ctx = ctx
-	err = r.run(in, out)
-	r.ctx = nil
+	err = r.run(ctx, in, out)
 	s.release(r)
 	return err
 }
@@ -255,33 +255,65 @@ func fits(t *tensor.Tensor, want graph.Type) error {
 // maxIdle bounds the runs that are kept: one for each goroutine that runs at once, or each set of sizes.
 const maxIdle = 16
 
+// take is a run for the sizes of in, with memory.
 func (s *Session) take(in []*tensor.Tensor) (*run, error) {
+	var r *run
 	s.mu.Lock()
-	for i := len(s.free) - 1; i >= 0; i-- {
-		if r := s.free[i]; r.pl.matches(in) {
-			s.free = append(s.free[:i], s.free[i+1:]...)
-			s.mu.Unlock()
-			return r, nil
+	for i := len(s.free) - 1; i >= 0 && r == nil; i-- {
+		if s.free[i].pl.matches(in) {
+			r = s.free[i]
+			s.free = slices.Delete(s.free, i, i+1)
 		}
 	}
 	s.mu.Unlock()
-	b := &budget{lim: s.opts.limits}
-	return newRun(s, s.prog, nil, b, in)
+	if r == nil {
+		var err error
+		if r, err = newRun(s, s.prog, nil, &budget{lim: s.opts.limits}, in); err != nil {
+			return nil, err
+		}
+	}
+	return r, r.use(s.takeMemory(r))
+}
+
+// takeMemory is idle memory for r: that of its last run, or the largest, or new.
+func (s *Session) takeMemory(r *run) *memory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.idle) == 0 {
+		return &memory{}
+	}
+	best := 0
+	for i, m := range s.idle {
+		if m == r.mem {
+			best = i
+			break
+		}
+		if len(m.arena) > len(s.idle[best].arena) {
+			best = i
+		}
+	}
+	m := s.idle[best]
+	s.idle = slices.Delete(s.idle, best, best+1)
+	return m
 }
 
 func (s *Session) release(r *run) {
 	s.mu.Lock()
 	if len(s.free) >= maxIdle {
-		s.free = s.free[:copy(s.free, s.free[1:])]
+		s.free = slices.Delete(s.free, 0, 1)
+	}
+	if len(s.idle) >= maxIdle {
+		s.idle = slices.Delete(s.idle, 0, 1)
 	}
 	s.free = append(s.free, r)
+	s.idle = append(s.idle, r.mem)
 	s.mu.Unlock()
 }
 
 // Close gives the memory of idle runs back. The session stays usable.
 func (s *Session) Close() {
 	s.mu.Lock()
-	s.free = nil
+	s.free, s.idle = nil, nil
 	s.mu.Unlock()
 }
 
@@ -289,8 +321,8 @@ func (s *Session) Close() {
 func (s *Session) ArenaBytes() (bytes, plans int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, r := range s.free {
-		bytes = max(bytes, len(r.arena))
+	for _, m := range s.idle {
+		bytes = max(bytes, len(m.arena))
 	}
 	return bytes, len(s.free)
 }
