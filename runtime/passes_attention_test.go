@@ -13,6 +13,8 @@ var fuseAttention = append(slices.Clone(pass.Inference), pass.Pass{Name: "fuse_a
 
 var mergeQKV = append(slices.Clone(fuseAttention), pass.Pass{Name: "merge_qkv", Run: pass.MergeQKV}, pass.Pass{Name: "prune", Run: pass.Prune})
 
+var lowerAttention = append(slices.Clone(pass.Inference), pass.Pass{Name: "lower_attention", Run: pass.LowerAttention})
+
 var attentionPasses = []passCase{
 	{"fuse_attention", fuseAttention, func(b *graph.Builder) { // three products, a mask, heads beside the position
 		batch, seq := graph.Sym("batch"), graph.Sym("seq")
@@ -113,5 +115,27 @@ var attentionPasses = []passCase{
 		attend(part(x, 0.1, 2, false), part(x, 0.2, 2, false), part(z, 0.3, 2, false))
 		attend(part(x, 0.1, 2, false), part(x, 0.2, 2, true), part(x, 0.3, 2, false))
 		attend(b.Op("Expand", part(x, 0.1, 2, false), b.Ints(1, 2, 3, 3)), part(z, 0.2, 1, true), part(z, 0.3, 1, false))
+	}},
+	{"lower_attention", lowerAttention, func(b *graph.Builder) { // heads of tokens, a cache, groups; then heads first, as exporters write it
+		batch := graph.Sym("batch")
+		q, kv := b.Input("q", matrix(batch, graph.Sym("seq"), graph.Size(12))), b.Input("kv", matrix(batch, graph.Sym("seq"), graph.Size(6)))
+		past := b.Input("past", matrix(batch, graph.Size(2), graph.Sym("past"), graph.Size(3)))
+		out := b.OpN(3, "Attention", q, kv, kv, (*graph.Value)(nil), past, past, graph.Int("q_num_heads", 4), graph.Int("kv_num_heads", 2), graph.Int("is_causal", 1))
+		for _, v := range out {
+			b.Output(v)
+		}
+		x := b.Op("Transpose", b.Op("Reshape", q, b.Ints(0, 0, 4, 3)), graph.Ints("perm", 0, 2, 1, 3))
+		see := b.Op("Cast", b.Input("see", matrix(batch, graph.Size(1), graph.Size(1), graph.Sym("seq"))), graph.Int("to", int(tensor.Bool)))
+		y := b.Op("Attention", x, x, x, see, graph.Float("scale", 0.5))
+		b.Output(b.Op("Reshape", b.Op("Transpose", y, graph.Ints("perm", 0, 2, 1, 3)), b.Ints(0, 0, 12)))
+	}},
+	{"lower_attention_not", lowerAttention, func(b *graph.Builder) { // the scores, a window, fewer keys in the mask, other lengths under a causal mask
+		x, y := b.Input("x", matrix(graph.Dims(1, 2, 4, 3)...)), b.Input("y", matrix(graph.Dims(1, 2, 5, 3)...))
+		out := b.OpN(4, "Attention", x, x, x)
+		b.Output(out[0])
+		b.Output(out[3])
+		b.Output(b.Op("Attention", x, x, x, graph.Int("left_window_size", 1)))
+		b.Output(b.Op("Attention", x, x, x, b.Input("mask", matrix(graph.Dims(4, 3)...))))
+		b.Output(b.Op("Attention", x, y, y, graph.Int("is_causal", 1)))
 	}},
 }

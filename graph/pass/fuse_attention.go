@@ -65,7 +65,7 @@ func fuseAttention(b *graph.Builder, m *match) *graph.Value {
 			args = append(args, graph.Float("softcap", float32(m.float("cap"))))
 		}
 		if m.node("s") != nil && m.root.In[0] != m.val("s") {
-			args = append(args, graph.Int("zero_empty", 1))
+			args = append(args, graph.Int("zero_nan", 1))
 		}
 		o := b.Op(private+"::FusedAttention", args...)
 		if b.Err() != nil {

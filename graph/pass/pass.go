@@ -34,7 +34,8 @@ var fusions = []Pass{
 	{"fuse_softmax", FuseSoftmax},
 	{"fuse_conv", FuseConv},
 	{"fuse_attention", FuseAttention}, // after fuse_softmax
-	{"merge_qkv", MergeQKV},           // after fuse_attention
+	{"lower_attention", LowerAttention},
+	{"merge_qkv", MergeQKV}, // after both, for the operator that they make
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.

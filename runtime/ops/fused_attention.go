@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"math"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -15,12 +16,14 @@ import (
 //
 // K and V may have fewer heads than Q; each then serves as many heads of Q in a row as their numbers say, and one batch serves all. The output has
 // the four axes of the attribute out. Bias and mask broadcast to [b, h, s, keys], but may also have a batch that the batch of Q is a multiple of and
-// repeats. With a softcap c, scores are c·tanh(scores/c) before the bias. A row whose scores are all -Inf is NaN, or 0 with zero_empty.
+// repeats. With a softcap c, scores are c·tanh(scores/c) before the bias. With causal, the last row sees all keys, and each row before it one key less. A
+// row without any key, or with all scores -Inf, is NaN, but 0 with zero_empty; with zero_nan, so is every row of which the softmax is NaN.
 var fusedAttention = family(&graph.Op{
 	Domain: private, Name: "FusedAttention", Since: 1,
 	Sig: `(Q:T, K:T, V:T, bias?:T, mask?:T) -> (Y:T)
 		T = f32
-		q string = bhsd; k string = bhsd; v string = bhsd; out string = bhsd; scale float = 1; softcap float = 0; zero_empty int = 0`,
+		q string = bhsd; k string = bhsd; v string = bhsd; out string = bhsd; scale float = 1; softcap float = 0
+		causal int = 0; zero_empty int = 0; zero_nan int = 0`,
 	Infer: inferFusedAttention, Run: runFusedAttention, Expand: expandFusedAttention,
 })
 
@@ -169,8 +172,21 @@ func expandFusedAttention(b *graph.Builder, n *graph.Node) []*graph.Value {
 		cut := b.Op("Reshape", s, join(b.Ints(-1), dims(m, 0, 1), dims(q, 1, 3), dims(k, 2, 3)))
 		s = b.Op("Reshape", b.Op("Add", cut, m), scores, graph.Int("allowzero", 1))
 	}
+	none := b.Scalar(tensor.Float32, math.Inf(-1))
+	if n.Bool("causal") {
+		count := func(from *graph.Value, axes ...int) *graph.Value {
+			zero, one := b.Const(tensor.Scalar(int64(0))), b.Const(tensor.Scalar(int64(1)))
+			return b.Op("Unsqueeze", b.Op("Range", zero, b.Op("Squeeze", from), one), b.Ints(axes...))
+		}
+		keys, rows := dims(k, 2, 3), dims(q, 2, 3)
+		last := b.Op("Add", count(rows, 1), b.Op("Sub", keys, rows))
+		s = b.Op("Where", b.Op("LessOrEqual", count(keys, 0), last), s, none)
+	}
 	p := b.Op("Softmax", s, graph.Int("axis", -1))
 	if n.Bool("zero_empty") {
+		p = b.Op("Where", b.Op("Equal", b.Op("ReduceMax", s, b.Ints(-1)), none), b.Scalar(tensor.Float32, 0), p)
+	}
+	if n.Bool("zero_nan") {
 		p = b.Op("Where", b.Op("IsNaN", p), b.Scalar(tensor.Float32, 0), p)
 	}
 	p = b.Op("Reshape", p, join(dims(five, 0, 4), dims(k, 2, 3)), graph.Int("allowzero", 1))

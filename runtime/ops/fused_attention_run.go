@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"math"
+
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
@@ -88,7 +90,7 @@ type attnPlan struct {
 	q, k, v, y                           headLayout
 	masks                                [2]scoreMask
 	scale, softcap                       float32
-	zeroEmpty                            bool
+	causal, zeroEmpty, zeroNaN           bool
 
 	direct          bool // K and V are read where they lie
 	rows, blocks    int  // rows of Q in a block, and blocks of a head
@@ -133,7 +135,8 @@ func runFusedAttention(c *graph.Ctx) error {
 
 func newAttnPlan(c *graph.Ctx) (*attnPlan, error) {
 	n := c.Node
-	a := &attnPlan{scale: n.Float("scale"), softcap: n.Float("softcap"), zeroEmpty: n.Bool("zero_empty")}
+	a := &attnPlan{scale: n.Float("scale"), softcap: n.Float("softcap"), causal: n.Bool("causal"), zeroEmpty: n.Bool("zero_empty"),
+		zeroNaN: n.Bool("zero_nan")}
 	q, qx, err := headsIn(n.Str("q"), c.In[0].Shape())
 	if err != nil {
 		return nil, err
@@ -256,7 +259,7 @@ func (a *attnPlan) block(b, h, first int, own []float32) {
 	rows := min(a.rows, a.seq-first)
 	s, own := own[:a.rows*a.scores], own[a.rows*a.scores:]
 	buf, own := own[:2*a.keys], own[2*a.keys:]
-	sums, own := own[:a.rows], own[a.rows:]
+	factors, own := own[:a.rows], own[a.rows:]
 	kv := h / a.group
 	if a.kvBatch() > 1 {
 		kv += b * a.kvHeads
@@ -264,23 +267,24 @@ func (a *attnPlan) block(b, h, first int, own []float32) {
 	packed := a.heap[kv*a.packed:][:a.packed]
 	g := a.scoresGemm(rows)
 	g.A, g.B, g.C = a.q.at(b, h, first), packed[:a.packedK], s
-	multiply(&g, own)
+	multiply(&g, own, a.sees(first+rows-1))
 	for r := range rows {
-		sums[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, first+r, buf)
+		factors[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, first+r, buf)
 	}
 	y := a.y.at(b, h, first)
 	g = kernel.PackedGemm{M: rows, N: a.sizeV, K: a.keys, A: s, Lda: a.scores, B: packed[a.packedK:], C: y, Ldc: a.y.s}
-	multiply(&g, nil)
-	a.finish(y, a.y.s, sums[:rows])
+	multiply(&g, nil, a.sizeV)
+	kernel.ScaleRows(y, a.sizeV, a.y.s, factors[:rows])
 }
 
-// multiply runs a product of few rows; scratch holds A where it must be packed.
-func multiply(g *kernel.PackedGemm, scratch []float32) {
+// multiply runs a product of few rows, as far as the first columns; scratch holds A where it must be packed.
+func multiply(g *kernel.PackedGemm, scratch []float32, columns int) {
 	pack := g.Plan() > 0
 	if pack {
 		g.SetScratch(scratch)
 	}
-	blocks, panels := g.Grid()
+	blocks, _ := g.Grid()
+	panels, _ := kernel.Panels(columns)
 	for i := range blocks {
 		if pack {
 			g.PackA(i)
@@ -289,26 +293,32 @@ func multiply(g *kernel.PackedGemm, scratch []float32) {
 	}
 }
 
-// softmax turns scores into exp(score − largest) and returns their sum.
-func (a *attnPlan) softmax(row []float32, b, h, q int, buf []float32) float32 {
-	scale := a.scale
-	if a.softcap > 0 {
-		kernel.Scale(row, scale/a.softcap)
-		kernel.Activate(row, row, kernel.Activation{Kind: kernel.ActTanh})
-		scale = a.softcap
+// sees is the number of keys that row q sees, from the first on.
+func (a *attnPlan) sees(q int) int {
+	if a.causal {
+		return min(max(q+1+a.keys-a.seq, 0), a.keys)
 	}
-	return kernel.SoftmaxScores(row, scale, a.masks[0].row(b, h, q, a.keys, buf), a.masks[1].row(b, h, q, a.keys, buf[a.keys:]))
+	return a.keys
 }
 
-// finish divides rows of the output by the sums of their weights.
-func (a *attnPlan) finish(y []float32, ld int, sums []float32) {
-	for r, sum := range sums {
-		if sums[r] = 1 / sum; a.zeroEmpty && sum != sum {
-			clear(y[r*ld:][:a.sizeV])
-			sums[r] = 1
-		}
+// softmax turns a row of scores into weights that are to be multiplied with the factor that it returns.
+func (a *attnPlan) softmax(row []float32, b, h, q int, buf []float32) (factor float32) {
+	n, scale := a.sees(q), a.scale
+	clear(row[n:])
+	if a.softcap > 0 {
+		kernel.ScaleRows(row, n, 0, []float32{scale / a.softcap})
+		kernel.Activate(row[:n], row[:n], kernel.Activation{Kind: kernel.ActTanh})
+		scale = a.softcap
 	}
-	kernel.ScaleRows(y, a.sizeV, ld, sums)
+	sum, empty := kernel.SoftmaxScores(row[:n], scale, a.masks[0].row(b, h, q, n, buf), a.masks[1].row(b, h, q, n, buf[a.keys:]))
+	switch {
+	case a.zeroEmpty && empty || a.zeroNaN && sum != sum || n == 0 && (a.zeroEmpty || a.zeroNaN):
+		clear(row)
+		return 0
+	case n == 0:
+		return float32(math.NaN())
+	}
+	return 1 / sum
 }
 
 // attnDirect is for few rows: each head of K and V is read once, where it lies, for all rows of the heads that share it.
@@ -327,10 +337,10 @@ func (p *attnDirect) Do(worker, lo, hi int) {
 				kernel.DotRows(s[r*a.scores+first:][:n], a.q.at(b, kv*a.group+r/a.seq, r%a.seq)[:a.size], k, a.k.s)
 			}
 		}
-		sums := own[2*a.keys:][:a.rows]
+		factors := own[2*a.keys:][:a.rows]
 		for r := range a.rows {
 			h, q := kv*a.group+r/a.seq, r%a.seq
-			sums[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, q, buf)
+			factors[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, q, buf)
 			clear(a.y.at(b, h, q)[:a.sizeV])
 		}
 		for first := 0; first < a.keys; first += directKeys {
@@ -340,7 +350,7 @@ func (p *attnDirect) Do(worker, lo, hi int) {
 			}
 		}
 		for r := range a.rows {
-			a.finish(a.y.at(b, kv*a.group+r/a.seq, r%a.seq), 0, sums[r:r+1])
+			kernel.ScaleRows(a.y.at(b, kv*a.group+r/a.seq, r%a.seq), a.sizeV, 0, factors[r:r+1])
 		}
 	}
 }

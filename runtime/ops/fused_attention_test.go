@@ -51,7 +51,7 @@ type attentionCase struct {
 	size, sizeV                          int
 	bias, mask                           []int // shapes
 	scale, softcap                       float64
-	zeroEmpty                            bool
+	causal, zeroEmpty, zeroNaN           bool
 	low                                  float32 // what the mask has for about half of the keys, and for all keys of the first row
 }
 
@@ -94,8 +94,10 @@ func (a *attentionCase) build(r *rand.Rand) optest.Case {
 	in := []*tensor.Tensor{q, k, v, masks[0], masks[1]}
 	attrs := []graph.Attr{graph.Str("q", a.q), graph.Str("k", a.k), graph.Str("v", a.v), graph.Str("out", a.out), graph.Float("scale", float32(a.scale)),
 		graph.Float("softcap", float32(a.softcap))}
-	if a.zeroEmpty {
-		attrs = append(attrs, graph.Int("zero_empty", 1))
+	for name, on := range map[string]bool{"causal": a.causal, "zero_empty": a.zeroEmpty, "zero_nan": a.zeroNaN} {
+		if on {
+			attrs = append(attrs, graph.Int(name, 1))
+		}
 	}
 	return optest.Case{In: in, Attrs: attrs, Want: []*tensor.Tensor{f32(y, shape...)}, Tol: 2e-5}
 }
@@ -122,6 +124,9 @@ func (a *attentionCase) row(q, k, v *tensor.Tensor, masks [2]*tensor.Tensor, b, 
 			}
 			p[j] += element(m, letters, mb, h, s, j)
 		}
+		if a.causal && j > s+a.keys-a.seq {
+			p[j] = math.Inf(-1)
+		}
 		top = max(top, p[j])
 	}
 	for j := range p {
@@ -133,7 +138,7 @@ func (a *attentionCase) row(q, k, v *tensor.Tensor, masks [2]*tensor.Tensor, b, 
 		for j := range p {
 			x += p[j] / sum * element(v, a.v, b, kv, j, d)
 		}
-		if a.zeroEmpty && sum != sum {
+		if a.zeroEmpty && math.IsInf(top, -1) || a.zeroNaN && sum != sum {
 			x = 0
 		}
 		set(d, x)
@@ -154,11 +159,15 @@ func TestFusedAttention(t *testing.T) {
 		"grouped":           {q: "bshd", k: "bshd", v: "bshd", out: "bshd", batch: 2, heads: 6, kvHeads: 3, kb: 2, seq: 15, keys: 15, size: 8, sizeV: 8, scale: 0.3},
 		"one batch of keys": {q: "bhsd", k: "hsd", v: "hsd", out: "bhsd", batch: 3, heads: 2, kvHeads: 2, kb: 1, seq: 10, keys: 9, size: 8, sizeV: 8, scale: 0.3},
 		"masked rows":       {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 2, heads: 2, kvHeads: 2, kb: 2, seq: 11, keys: 12, size: 8, sizeV: 8, scale: 0.3, mask: []int{2, 1, 11, 12}, low: inf},
-		"masked rows are 0": {q: "bhsd", k: "bhsd", v: "bhsd", out: "hbsd", batch: 2, heads: 2, kvHeads: 2, kb: 2, seq: 11, keys: 12, size: 8, sizeV: 8, scale: 0.3, mask: []int{11, 12}, low: inf, zeroEmpty: true},
+		"masked rows are 0": {q: "bhsd", k: "bhsd", v: "bhsd", out: "hbsd", batch: 2, heads: 2, kvHeads: 2, kb: 2, seq: 11, keys: 12, size: 8, sizeV: 8, scale: 0.3, mask: []int{11, 12}, low: inf, zeroNaN: true},
 		"lowest number":     {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 2, heads: 2, kvHeads: 2, kb: 2, seq: 11, keys: 12, size: 8, sizeV: 8, scale: 0.3, mask: []int{2, 1, 11, 12}, low: -math.MaxFloat32},
 		"windows":           {q: "bs0hd", k: "bs1hd", v: "bs2hd", out: "bshd", batch: 6, heads: 2, kvHeads: 2, kb: 6, seq: 9, keys: 9, size: 8, sizeV: 8, scale: 0.3, bias: []int{1, 2, 9, 9}, mask: []int{3, 1, 9, 9}, low: -100},
 		"mask of rows":      {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 9, keys: 12, size: 8, sizeV: 8, scale: 0.3, bias: []int{2, 9, 1}, mask: []int{1}},
 		"capped":            {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 9, keys: 12, size: 8, sizeV: 8, scale: 0.5, softcap: 1.5, mask: []int{9, 12}, low: -100},
+		"causal":            {q: "bhsd", k: "bhsd", v: "bhsd", out: "bshd", batch: 2, heads: 2, kvHeads: 1, kb: 2, seq: 65, keys: 80, size: 8, sizeV: 8, scale: 0.5, causal: true},
+		"causal, few keys":  {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 20, keys: 5, size: 8, sizeV: 8, scale: 0.5, causal: true, mask: []int{20, 5}},
+		"causal, 0":         {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 20, keys: 5, size: 8, sizeV: 8, scale: 0.5, causal: true, zeroEmpty: true, mask: []int{20, 1}},
+		"causal steps":      {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 4, keys: 9, size: 8, sizeV: 8, scale: 0.5, causal: true, softcap: 3},
 		"no keys":           {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 2, kvHeads: 2, kb: 1, seq: 3, keys: 0, size: 4, sizeV: 4, scale: 1},
 		"no elements":       {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 1, heads: 1, kvHeads: 1, kb: 1, seq: 10, keys: 5, size: 0, sizeV: 3, scale: 1},
 		"no rows":           {q: "bhsd", k: "bhsd", v: "bhsd", out: "bhsd", batch: 2, heads: 1, kvHeads: 1, kb: 2, seq: 0, keys: 5, size: 2, sizeV: 3, scale: 1},

@@ -2,10 +2,17 @@ package kernel
 
 import "math"
 
-// SoftmaxScores turns a row of scores into exp(t − max), with t = s·scale + bias + mask, where these are not nil, and returns their sum. All that
-// is -Inf, and all that is NaN, leads to a sum of NaN.
-func SoftmaxScores(s []float32, scale float32, bias, mask []float32) float32 {
-	return ExpSum(s, s, addScores(s, scale, bias, mask))
+// SoftmaxScores turns a row of scores into exp(t − max), with t = s·scale + bias + mask, where these are not nil, and returns their sum. The sum
+// is NaN when a t is NaN, and when all are -Inf, which empty tells apart.
+func SoftmaxScores(s []float32, scale float32, bias, mask []float32) (sum float32, empty bool) {
+	top := addScores(s, scale, bias, mask)
+	if top == float32(math.Inf(-1)) {
+		empty = true
+		for _, v := range s {
+			empty = empty && v == v
+		}
+	}
+	return ExpSum(s, s, top), empty
 }
 
 // addScoresGo replaces each score s by s·scale + bias + mask and returns the largest, leaving NaN aside.

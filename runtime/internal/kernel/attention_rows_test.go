@@ -113,7 +113,7 @@ func TestSoftmaxScores(t *testing.T) {
 				want[i] = float64(s[i]*0.5 + mask[i])
 				top = max(top, want[i])
 			}
-			sum := SoftmaxScores(s, 0.5, nil, mask)
+			sum, empty := SoftmaxScores(s, 0.5, nil, mask)
 			for i := range want {
 				want[i] = math.Exp(want[i] - top)
 				total += want[i]
@@ -121,17 +121,19 @@ func TestSoftmaxScores(t *testing.T) {
 					t.Fatalf("weight %d of %d is %v, want %v", i, n, s[i], want[i])
 				}
 			}
-			if math.Abs(float64(sum)-total) > 4e-6*total || !ok() {
+			if math.Abs(float64(sum)-total) > 4e-6*total || empty || !ok() {
 				t.Fatalf("sum of %d is %v, want %v", n, sum, total)
 			}
 		}
 		none := []float32{0, 0, 0}
 		inf := float32(math.Inf(-1))
-		if sum := SoftmaxScores(none, 1, []float32{inf, inf, inf}, nil); sum == sum {
-			t.Errorf("sum without a key is %v", sum)
+		if sum, empty := SoftmaxScores(none, 1, []float32{inf, inf, inf}, nil); sum == sum || !empty {
+			t.Errorf("sum without a key is %v, empty is %v", sum, empty)
 		}
-		if sum := SoftmaxScores([]float32{1, float32(math.NaN())}, 1, nil, nil); sum == sum {
-			t.Errorf("sum with NaN is %v", sum)
+		for _, s := range [][]float32{{1, float32(math.NaN())}, {inf, float32(math.NaN())}} {
+			if sum, empty := SoftmaxScores(s, 1, nil, nil); sum == sum || empty {
+				t.Errorf("sum with NaN is %v, empty is %v", sum, empty)
+			}
 		}
 	})
 }
