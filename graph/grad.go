@@ -84,3 +84,13 @@ func repeatedAxes(have, want Type) ([]int, bool) {
 	}
 	return axes, true
 }
+
+// Name is a new output for the node n, of the type that inference gives it once it is among the node's outputs.
+func (b *Builder) Name(n *Node) *Value { return &Value{Name: b.name(), Def: n} }
+
+// Reinfer infers the types of a node's outputs anew.
+func (b *Builder) Reinfer(n *Node) {
+	if err := InferNode(b.reg, n); err != nil {
+		b.Fail(err)
+	}
+}

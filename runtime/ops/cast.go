@@ -17,6 +17,7 @@ var cast = family(
 		Name: "Cast", Since: 28,
 		Sig:   "(input:T1) -> (output:T2); to int!; saturate int = 1; round_mode string = up;" + castTypes,
 		Infer: inferCast, Run: runCast,
+		Grad: by1(castGrad),
 	},
 	&graph.Op{Since: 25, Sig: "T1 = num f8 bool str f4e2m1 f8e8m0 u4 i4 u2 i2; T2 = num f8 bool str f4e2m1 f8e8m0 u4 i4 u2 i2"},
 	&graph.Op{Since: 24, Sig: "T1 = num f8 bool str f4e2m1 f8e8m0 u4 i4; T2 = num f8 bool str f4e2m1 f8e8m0 u4 i4"},
@@ -47,6 +48,7 @@ var castLike = family(
 		Sig: `(input:T1, target_type:T2) -> (output:T2); saturate int = 1; round_mode string = up
 			T1 = num f8 bool str f4e2m1 f8e8m0 u4 i4 u2 i2; T2 = num f8 bool str f4e2m1 f8e8m0 u4 i4 u2 i2`,
 		Expand: expandCastLike,
+		Grad:   by1(castGrad),
 	},
 	&graph.Op{Since: 24, Sig: "T1 = num f8 bool str f4e2m1 f8e8m0 u4 i4; T2 = num f8 bool str f4e2m1 f8e8m0 u4 i4"},
 	&graph.Op{Since: 23, Sig: "T1 = num f8 bool str f4e2m1 u4 i4; T2 = num f8 bool str f4e2m1 u4 i4; -round_mode"},

@@ -14,6 +14,7 @@ var clip = family(
 		Name: "Clip", Since: 13,
 		Sig:   "(input:T, min?:T, max?:T) -> (output:T); T = num",
 		Infer: graph.Same, InPlace: true, Run: halves(runClip),
+		Grad: by1(clipGrad),
 	},
 	&graph.Op{Since: 12, Sig: "T = int f16 f32 f64"},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64"},

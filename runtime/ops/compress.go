@@ -15,6 +15,7 @@ var compress = family(
 			T1 = bool
 			axis int`,
 		Infer: inferCompress, Run: runCompress,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = " + movable(11)},
 	&graph.Op{Since: 9},

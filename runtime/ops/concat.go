@@ -14,6 +14,7 @@ var concat = family(
 			T = tensor
 			axis int!`,
 		Infer: inferConcat, Run: runConcat,
+		Grad: by(concatGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = " + movable(11)},
 	&graph.Op{Since: 4},

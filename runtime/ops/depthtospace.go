@@ -14,6 +14,7 @@ var depthToSpace = family(
 			blocksize int!
 			mode string = DCR`,
 		Infer: inferDepthToSpace, Run: runDepthToSpace,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 13},
 	&graph.Op{Since: 11, Sig: "T = " + movable(11)},
@@ -29,6 +30,7 @@ var spaceToDepth = family(
 			blocksize int!
 			mode string = DCR`,
 		Infer: inferSpaceToDepth, Run: runSpaceToDepth,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 13, Sig: "-mode"},
 	&graph.Op{Since: 1, Sig: "T = " + movable(1)},

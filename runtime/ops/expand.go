@@ -12,6 +12,7 @@ var expand = family(
 		Sig: `(input:T, shape:i64) -> (output:T)
 			T = tensor`,
 		Infer: inferExpand, Run: runExpand,
+		Grad: by1(func(r rule) *graph.Value { return r.g(0) }),
 	},
 	movableOps("T", 8)...,
 )

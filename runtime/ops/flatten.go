@@ -14,6 +14,7 @@ var flatten = family(
 			T = ` + movable(25) + `
 			axis int = 1`,
 		Infer: inferFlatten, Run: copyAll, View: true,
+		Grad: by1(func(r rule) *graph.Value { return r.like(r.g(0), r.x(0)) }),
 	},
 	append(movableOps("T", 24, 23, 21, 13, 11, 9), &graph.Op{Since: 1, Sig: "T = f16 f32 f64"})...,
 )

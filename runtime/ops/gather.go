@@ -17,6 +17,7 @@ var gather = family(
 			Tind = i32 i64
 			axis int = 0`,
 		Infer: inferGather, Run: runGather,
+		Grad: by1(gatherGrad),
 	},
 	movableOps("T", 11, 1)...,
 )

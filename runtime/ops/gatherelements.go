@@ -15,6 +15,7 @@ var gatherElements = family(
 			Tind = i32 i64
 			axis int = 0`,
 		Infer: inferGatherElements, Run: runGatherElements,
+		Grad: by1(gatherElementsGrad),
 	},
 	movableOps("T", 11)...,
 )

@@ -15,6 +15,7 @@ var gatherND = family(
 			T = tensor
 			batch_dims int = 0`,
 		Infer: inferGatherND, Run: runGatherND,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 12, Sig: "T = " + movable(12)},
 	&graph.Op{Since: 11, Sig: "-batch_dims"},

@@ -15,6 +15,7 @@ var gemm = family(
 			T = float i32 i64 u32 u64
 			alpha float = 1; beta float = 1; transA int = 0; transB int = 0`,
 		Infer: inferGemm, Run: halves(runGemm), Expand: expandGemm,
+		Grad: by(gemmGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64 i32 i64 u32 u64"},
 	&graph.Op{Since: 9, Sig: "(A:T, B:T, C:T) -> (Y:T)"},

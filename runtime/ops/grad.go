@@ -10,9 +10,21 @@ type rule struct {
 	out []*graph.Value
 }
 
-// grad gives an operator, and those older versions that compute as it does, a rule: the gradients of the inputs, nil where there is none.
+// by is a rule as the Grad of an operator: the gradients of the inputs, nil where there is none.
+func by(formula func(r rule) []*graph.Value) func(*graph.Builder, *graph.Node, []*graph.Value) []*graph.Value {
+	return func(b *graph.Builder, n *graph.Node, out []*graph.Value) []*graph.Value {
+		return formula(rule{b, n, out})
+	}
+}
+
+// by1 is by for operators with one differentiable input, the first.
+func by1(formula func(r rule) *graph.Value) func(*graph.Builder, *graph.Node, []*graph.Value) []*graph.Value {
+	return by(func(r rule) []*graph.Value { return []*graph.Value{formula(r)} })
+}
+
+// grad gives an operator, and those older versions that compute as it does, a rule.
 func grad(f []*graph.Op, formula func(r rule) []*graph.Value) []*graph.Op {
-	g := func(b *graph.Builder, n *graph.Node, out []*graph.Value) []*graph.Value { return formula(rule{b, n, out}) }
+	g := by(formula)
 	f[0].Grad = g
 	for _, o := range f[1:] {
 		if o.SameAs == nil {
@@ -34,6 +46,15 @@ func flat(f []*graph.Op) []*graph.Op {
 }
 
 func (r rule) x(i int) *graph.Value { return r.n.In[i] }
+
+// input is x(i), or nil when the optional input is absent.
+func (r rule) input(i int) *graph.Value {
+	if !r.n.Has(i) {
+		return nil
+	}
+	return r.n.In[i]
+}
+
 func (r rule) y(i int) *graph.Value { return r.n.Out[i] }
 
 // g is the gradient of output i, which is there: of operators with one output, and elsewhere after has.
@@ -68,8 +89,34 @@ func (r rule) greater(a, b *graph.Value) *graph.Value { return r.Op("Greater", a
 
 // like gives g the shape of v.
 func (r rule) like(g, v *graph.Value) *graph.Value {
+	return r.Op("Reshape", g, r.shape(v), graph.Int("allowzero", 1))
+}
+
+// shape is the shape of v, as a constant where it is known.
+func (r rule) shape(v *graph.Value) *graph.Value {
 	if s, ok := v.Type.Static(); ok {
-		return r.Op("Reshape", g, r.Ints(s...), graph.Int("allowzero", 1))
+		return r.Ints(s...)
 	}
-	return r.Op("Reshape", g, r.Op("Shape", v), graph.Int("allowzero", 1))
+	return r.Op("Shape", v)
+}
+
+// rank is the rank of v; it must be known.
+func (r rule) rank(v *graph.Value) int {
+	if !v.Type.Ranked {
+		r.Fail(graph.Unsupportedf("the gradient of %s needs the rank of %q", r.n.Op, v.Name))
+		return 0
+	}
+	return len(v.Type.Shape)
+}
+
+// want is output i of the node, which the forward pass computes from now on if it did not before.
+func (r rule) want(i int) *graph.Value {
+	for len(r.n.Out) <= i {
+		r.n.Out = append(r.n.Out, nil)
+	}
+	if r.n.Out[i] == nil {
+		r.n.Out[i] = r.Name(r.n)
+		r.Reinfer(r.n)
+	}
+	return r.n.Out[i]
 }

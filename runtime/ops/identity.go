@@ -14,6 +14,7 @@ var identity = family(
 		Sig: `(input:V) -> (output:V)
 			V = ` + movable(25) + optionals,
 		Infer: inferIdentity, Run: runIdentity, View: true,
+		Grad: by1(func(r rule) *graph.Value { return r.g(0) }),
 	},
 	&graph.Op{Since: 24, Sig: "V = " + movable(24) + optionals},
 	&graph.Op{Since: 23, Sig: "V = " + movable(23) + optionals},

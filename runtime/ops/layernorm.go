@@ -15,6 +15,7 @@ var layerNormalization = family(
 			T = float; U = f32 bf16
 			axis int = -1; epsilon float = 1e-5; stash_type int = 1`,
 		Infer: inferLayerNorm, Run: halves(runLayerNorm), InPlace: true,
+		Grad: by(layerNormGrad),
 	},
 )
 

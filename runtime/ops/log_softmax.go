@@ -14,6 +14,7 @@ var logSoftmax = family(
 			T = float
 			axis int = -1`,
 		Infer: inferAxisSame, Run: halves(runLogSoftmax), InPlace: true,
+		Grad: by1(logSoftmaxGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64; axis int = 1", Infer: inferAxisSame, Expand: expandOnRows("LogSoftmax")},
 	&graph.Op{Since: 1, Infer: inferAxisSame, Expand: expandOnRows("LogSoftmax")},

@@ -14,6 +14,7 @@ var matMul = family(
 		Sig: `(A:T, B:T) -> (Y:T)
 			T = float i32 i64 u32 u64`,
 		Infer: inferMatMul, Run: halves(runMatMul),
+		Grad: by(matMulGrad),
 	},
 	&graph.Op{Since: 9, Sig: "T = f16 f32 f64 i32 i64 u32 u64"},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64"},

@@ -12,6 +12,7 @@ var pow = family(
 		Name: "Pow", Since: 15,
 		Sig:   "(X:T, Y:T1) -> (Z:T); T = float i32 i64; T1 = num",
 		Infer: inferBroadcast, Run: halves(runPow), InPlace: true,
+		Grad: by(powGrad),
 	},
 	&graph.Op{Since: 13, Sig: "T1 = int f16 f32 f64"},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i32 i64"},

@@ -21,27 +21,27 @@ const (
 
 // Reductions of the elements along axes: Σx, Σx/n, Πx, Σ|x|, √Σx², Σx², log Σx, log Σ exp x, largest and smallest x.
 var reduceSum = family(
-	&graph.Op{Name: "ReduceSum", Since: 13, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSum)},
+	&graph.Op{Name: "ReduceSum", Since: 13, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSum), Grad: by1(func(r rule) *graph.Value { return r.spread(r.g(0)) })},
 	&graph.Op{Since: 11, Sig: reduceAttr + reduceTypes11, Expand: expandReduce("ReduceSum")},
 	&graph.Op{Since: 1},
 )
 
 var reduceMean = family(
-	&graph.Op{Name: "ReduceMean", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceMean)},
+	&graph.Op{Name: "ReduceMean", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceMean), Grad: by1(func(r rule) *graph.Value { return r.spread(r.div(r.g(0), r.count())) })},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMean")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceProd = family(
-	&graph.Op{Name: "ReduceProd", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceProd)},
+	&graph.Op{Name: "ReduceProd", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceProd), Grad: by1(reduceProdGrad)},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceProd")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceMax = family(
-	&graph.Op{Name: "ReduceMax", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMax)},
+	&graph.Op{Name: "ReduceMax", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMax), Grad: by1(extremeGrad)},
 	&graph.Op{Since: 18, Sig: "T = float i8 i32 i64 u8 u32 u64"},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMax")},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i8 i32 i64 u8 u32 u64"},
@@ -50,7 +50,7 @@ var reduceMax = family(
 )
 
 var reduceMin = family(
-	&graph.Op{Name: "ReduceMin", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMin)},
+	&graph.Op{Name: "ReduceMin", Since: 20, Sig: reduceInput + "T = float i8 i32 i64 u8 u32 u64 bool", Infer: inferReduce, Run: runReduce(kernel.ReduceMin), Grad: by1(extremeGrad)},
 	&graph.Op{Since: 18, Sig: "T = float i8 i32 i64 u8 u32 u64"},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceMin")},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i8 i32 i64 u8 u32 u64"},
@@ -59,28 +59,28 @@ var reduceMin = family(
 )
 
 var reduceL1 = family(
-	&graph.Op{Name: "ReduceL1", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL1)},
+	&graph.Op{Name: "ReduceL1", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL1), Grad: by1(func(r rule) *graph.Value { return r.mul(r.unreduced(r.g(0)), r.Op("Sign", r.x(0))) })},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceL1")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceL2 = family(
-	&graph.Op{Name: "ReduceL2", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL2)},
+	&graph.Op{Name: "ReduceL2", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceL2), Grad: by1(reduceL2Grad)},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceL2")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceSumSquare = family(
-	&graph.Op{Name: "ReduceSumSquare", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSumSquare)},
+	&graph.Op{Name: "ReduceSumSquare", Since: 18, Sig: reduceInput + reduceTypes, Infer: inferReduce, Run: runReduce(kernel.ReduceSumSquare), Grad: by1(func(r rule) *graph.Value { return r.mul(r.unreduced(r.g(0)), r.mul(r.num(2), r.x(0))) })},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceSumSquare")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
 	&graph.Op{Since: 1},
 )
 
 var reduceLogSum = family(
-	&graph.Op{Name: "ReduceLogSum", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSum)},
+	&graph.Op{Name: "ReduceLogSum", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSum), Grad: by1(func(r rule) *graph.Value { return r.spread(r.div(r.g(0), r.Op("Exp", r.y(0)))) })},
 	&graph.Op{Since: 18, Sig: reduceTypes},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceLogSum")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},
@@ -88,7 +88,9 @@ var reduceLogSum = family(
 )
 
 var reduceLogSumExp = family(
-	&graph.Op{Name: "ReduceLogSumExp", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSumExp)},
+	&graph.Op{Name: "ReduceLogSumExp", Since: 28, Sig: reduceInput + "T = float", Infer: inferReduce, Run: runReduce(kernel.ReduceLogSumExp), Grad: by1(func(r rule) *graph.Value {
+		return r.mul(r.unreduced(r.g(0)), r.Op("Exp", r.sub(r.x(0), r.unreduced(r.y(0)))))
+	})},
 	&graph.Op{Since: 18, Sig: reduceTypes},
 	&graph.Op{Since: 13, Sig: reduceAttr, Expand: expandReduce("ReduceLogSumExp")},
 	&graph.Op{Since: 11, Sig: reduceTypes11},

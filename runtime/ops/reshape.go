@@ -14,6 +14,7 @@ var reshape = family(
 			T = ` + movable(25) + `
 			allowzero int = 0`,
 		Infer: inferReshape, Run: copyAll, View: true,
+		Grad: by1(func(r rule) *graph.Value { return r.like(r.g(0), r.x(0)) }),
 	},
 	append(movableOps("T", 24, 23, 21, 19, 14),
 		&graph.Op{Since: 13, Sig: "-allowzero"},

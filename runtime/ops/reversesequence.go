@@ -14,6 +14,7 @@ var reverseSequence = family(
 			batch_axis int = 1
 			time_axis int = 0`,
 		Infer: inferReverseSequence, Run: runReverseSequence,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 10, Sig: "T = " + movable(10)},
 )

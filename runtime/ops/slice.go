@@ -14,6 +14,7 @@ var slice = family(
 			T = tensor
 			Tind = i32 i64`,
 		Infer: inferSlice, Run: runSlice,
+		Grad: by1(sliceGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = " + movable(11)},
 	&graph.Op{Since: 10},

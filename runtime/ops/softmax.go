@@ -14,6 +14,7 @@ var softmax = family(
 			T = float
 			axis int = -1`,
 		Infer: inferAxisSame, Run: runSoftmax, InPlace: true,
+		Grad: by1(softmaxGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64; axis int = 1", Infer: inferAxisSame, Expand: expandOnRows("Softmax")},
 	&graph.Op{Since: 1, Infer: inferAxisSame, Expand: expandOnRows("Softmax")},

@@ -14,6 +14,7 @@ var splitOp = family(
 			axis int = 0
 			num_outputs int`,
 		Infer: inferSplit, Run: runSplit,
+		Grad: by1(splitGrad),
 	},
 	&graph.Op{Since: 13, Sig: "-num_outputs"},
 	&graph.Op{Since: 11, Sig: "(input:T) -> (outputs*:T); T = " + movable(11) + "; split ints", Expand: expandSplit},

@@ -13,6 +13,7 @@ var squeeze = family(
 		Sig: `(data:T, axes?:i64) -> (squeezed:T)
 			T = ` + movable(25),
 		Infer: inferSqueeze, Run: copyAll, View: true,
+		Grad: by1(func(r rule) *graph.Value { return r.like(r.g(0), r.x(0)) }),
 	},
 	append(movableOps("T", 24, 23, 21, 13),
 		&graph.Op{Since: 11, Sig: "(data:T) -> (squeezed:T); T = " + movable(11) + "; axes ints", Expand: expandAxes("Squeeze")},
@@ -27,6 +28,7 @@ var unsqueeze = family(
 		Sig: `(data:T, axes:i64) -> (expanded:T)
 			T = ` + movable(25),
 		Infer: inferUnsqueeze, Run: copyAll, View: true,
+		Grad: by1(func(r rule) *graph.Value { return r.like(r.g(0), r.x(0)) }),
 	},
 	append(movableOps("T", 24, 23, 21, 13),
 		&graph.Op{Since: 11, Sig: "(data:T) -> (expanded:T); T = " + movable(11) + "; axes ints!", Expand: expandAxes("Unsqueeze")},

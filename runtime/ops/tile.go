@@ -13,6 +13,7 @@ var tile = family(
 			T = tensor
 			T1 = i64`,
 		Infer: inferTile, Run: runTile,
+		Grad: by1(movedGrad),
 	},
 	&graph.Op{Since: 6, Sig: "T = " + movable(6)},
 	&graph.Op{Since: 1, Sig: "(input:T, tiles:T, axis:T) -> (output:T); T = f16 f32 f64", Expand: expandTile1},

@@ -14,6 +14,7 @@ var transpose = family(
 			T = ` + movable(25) + `
 			perm ints`,
 		Infer: inferTranspose, Run: unpacked(runTranspose),
+		Grad: by1(transposeGrad),
 	},
 	movableOps("T", 24, 23, 21, 13, 1)...,
 )

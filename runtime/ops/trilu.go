@@ -14,6 +14,9 @@ var trilu = family(
 			T = tensor
 			upper int = 1`,
 		Infer: inferTrilu, Run: runTrilu,
+		Grad: by1(func(r rule) *graph.Value {
+			return r.Op("Trilu", r.g(0), r.input(1), graph.Int("upper", r.n.Int("upper")))
+		}),
 	},
 )
 

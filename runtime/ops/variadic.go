@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
@@ -12,8 +14,12 @@ var (
 		kernel.Max[int64], kernel.Max[uint8], kernel.Max[uint16], kernel.Max[uint32], kernel.Max[uint64]}, graph.Dim.Max)
 	minOp = extreme("Min", "min", kernel.BinMin, arith{nil, kernel.Min[float64], kernel.Min[int8], kernel.Min[int16], kernel.Min[int32],
 		kernel.Min[int64], kernel.Min[uint8], kernel.Min[uint16], kernel.Min[uint32], kernel.Min[uint64]}, minDim)
-	sum  = total("Sum", "sum")
-	mean = total("Mean", "mean")
+	sum = grad(total("Sum", "sum"), func(r rule) []*graph.Value {
+		return slices.Repeat([]*graph.Value{r.g(0)}, len(r.n.In))
+	})
+	mean = grad(total("Mean", "mean"), func(r rule) []*graph.Value {
+		return slices.Repeat([]*graph.Value{r.mul(r.g(0), r.num(1/float64(len(r.n.In))))}, len(r.n.In))
+	})
 )
 
 func minDim(a, b graph.Dim) graph.Dim {
@@ -33,7 +39,7 @@ func extreme(name, out string, op kernel.Binary, k arith, ints func(a, b graph.D
 		&graph.Op{
 			Name: name, Since: 13,
 			Sig:   "(data_0*:T) -> (" + out + ":T); T = num",
-			Infer: inferVariadic(ints), Run: halves(foldLoops(op, k)),
+			Infer: inferVariadic(ints), Run: halves(foldLoops(op, k)), Grad: by(shareGrad),
 		},
 		&graph.Op{Since: 12, Sig: "T = int f16 f32 f64"},
 		&graph.Op{Since: 8, Sig: "T = f16 f32 f64"},

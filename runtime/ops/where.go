@@ -12,6 +12,7 @@ var where = family(
 		Name: "Where", Since: 16,
 		Sig:   "(condition:B, X:T, Y:T) -> (output:T); B = bool; T = tensor",
 		Infer: inferWhere, Run: runWhere, InPlace: true,
+		Grad: by(whereGrad),
 	},
 	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64 bool str c64 c128"},
 )
