@@ -29,38 +29,34 @@ func inferConvWinograd(c *graph.Infer) error {
 	if err != nil {
 		return err
 	}
-	panels, width := kernel.Panels(g.out)
-	return checkPacked(c, panels, (tile+2)*(tile+2), g.in, width)
+	return checkPacked(c, (tile+2)*(tile+2), g.in, (g.out+15)/16*16)
 }
 
 // winogradTile is the size of the tiles that packed weights are for.
 func winogradTile(t graph.Type) (int, error) {
 	switch {
-	case t.Rank() == 4 && t.Shape[1].Is(36):
+	case t.Rank() == 3 && t.Shape[0].Is(36):
 		return 4, nil
-	case t.Rank() == 4 && t.Shape[1].Is(16):
+	case t.Rank() == 3 && t.Shape[0].Is(16):
 		return 2, nil
 	}
 	return 0, graph.Shapef("%s are no packed weights for minimal filtering", t)
 }
 
-// winogradPlan is what a ConvWinograd derives from the shapes. Either a piece of work is a block of tiles, from the input to the output, so that
-// what is between stays in the second-level cache. Or, where there are few tiles for the weights, all are transformed first, a slab at a
-// time, and a piece of what follows is a panel of output channels: weights are read once.
+// winogradPlan is what a ConvWinograd derives from the shapes. A piece of work is a block of tiles, from the input to the output, so that what is between
+// stays in the second-level cache. Where there are too few tiles for that, all of them are transformed first, and a piece of what follows is
+// a panel of output channels: each thread reads only its part of the weights.
 type winogradPlan struct {
 	kernel.Winograd
 	convC16
-	block  int // tiles of a block, of a slab when shared
-	shared bool
-	part   int // tiles of a piece of the products of a slab
-	groups int // of input blocks, pieces of the transform
-	sizeV  int // of a block or slab
-	sizeM  int // of one worker
+	block  int  // tiles of a block
+	shared bool // there is but one block
+	part   int  // tiles of a piece of its products
+	groups int  // of input blocks, pieces of its transform
+	sizeV  int  // of a block
+	sizeM  int  // of a piece
 	panels int
 }
-
-// winogradSlab is how many bytes of transformed input are kept at most.
-const winogradSlab = 8 << 20
 
 func planWinograd(c *graph.Ctx) (*winogradPlan, error) {
 	g, err := readConvC16(c.Node)
@@ -83,31 +79,29 @@ func planWinograd(c *graph.Ctx) (*winogradPlan, error) {
 	p.H, p.W, p.Top, p.Left, p.OutH, p.OutW = s[2], s[3], g.Head[1], g.Head[2], g.slide.Out[1], g.slide.Out[2]
 	p.YH, p.YW, p.YTop, p.YLeft = g.top+p.OutH+g.bottom, g.left+p.OutW+g.right, g.top, g.left
 	p.Plan()
-	p.panels, _ = kernel.Panels(g.out)
+	p.panels = kernel.WinogradPanels(g.out)
 	p.share(c.Exec().Workers())
 	return p, nil
 }
 
+// winogradRows is how many tiles a thread should have at least to multiply with all weights.
+const winogradRows = 16
+
 // share decides how the work is cut. Results do not depend on it.
 func (p *winogradPlan) share(workers int) {
 	tiles := p.Tiles()
-	if tiles == 0 {
-		return
-	}
-	blocks := (tiles + p.Block() - 1) / p.Block()
-	if blocks < 4*workers {
-		blocks = (blocks + workers - 1) / workers * workers
-	}
-	p.block = (tiles + blocks - 1) / blocks
-	all, _ := p.Sizes(tiles)
-	weights := kernel.WinogradLen(p.Tile, p.Winograd.Out, p.Winograd.In)
-	p.shared = workers > tiles || blocks*weights > 2*p.panels*all
-	if p.shared {
-		p.block = min(tiles, max(p.Block(), winogradSlab/4/(all/tiles)))
-		parts := (p.block + p.Block() - 1) / p.Block()
-		p.part = (p.block + parts - 1) / parts
+	if p.shared = tiles <= winogradRows*workers; p.shared {
+		p.block = tiles
 	} else {
-		p.part = p.block
+		blocks := (tiles + p.Block() - 1) / p.Block()
+		if blocks < 4*workers {
+			blocks = (blocks + workers - 1) / workers * workers
+		}
+		p.block = (tiles + blocks - 1) / blocks
+	}
+	p.part = max(p.block, 1)
+	if n := p.panels; p.shared && n < workers { // not a panel for everybody
+		p.part = max(1, (tiles*n+workers-1)/workers)
 	}
 	p.sizeV, _ = p.Sizes(p.block)
 	_, p.sizeM = p.Sizes(p.part)
@@ -116,8 +110,7 @@ func (p *winogradPlan) share(workers int) {
 
 type winogradArgs struct {
 	*winogradPlan
-	v, m         []float32
-	first, tiles int // of the slab
+	v, m []float32
 }
 
 func runConvWinograd(c *graph.Ctx) error {
@@ -137,11 +130,11 @@ func runConvWinograd(c *graph.Ctx) error {
 		return err
 	}
 	a := winogradArgs{winogradPlan: p}
-	slabs := workers
+	blocks := workers
 	if p.shared {
-		slabs = 1
+		blocks = 1
 	}
-	if a.v, err = graph.Scratch[float32](c, slabs*p.sizeV); err != nil {
+	if a.v, err = graph.Scratch[float32](c, blocks*p.sizeV); err != nil {
 		return err
 	}
 	if a.m, err = graph.Scratch[float32](c, workers*p.sizeM); err != nil {
@@ -154,13 +147,11 @@ func runConvWinograd(c *graph.Ctx) error {
 	if plane := p.YH * p.YW * 16; plane > p.OutH*p.OutW*16 {
 		graph.Parallel(c, y.Len()/plane, 4, winogradBorder{a})
 	}
-	if !p.shared {
+	if p.shared {
+		graph.Parallel(c, p.groups, 1, winogradInputs{a})
+		graph.Parallel(c, (p.block+p.part-1)/p.part*p.panels, 1, winogradPanels{a})
+	} else {
 		graph.Parallel(c, (p.Tiles()+p.block-1)/p.block, 1, winogradBlocks{a})
-	}
-	for ; p.shared && a.first < p.Tiles(); a.first += a.tiles {
-		a.tiles = min(p.block, p.Tiles()-a.first)
-		graph.Parallel(c, a.parts()*p.groups, 1, winogradInputs{a})
-		graph.Parallel(c, a.parts()*p.panels, 1, winogradPanels{a})
 	}
 	p.X, p.U, p.Y, p.Residual, p.Bias = nil, nil, nil, nil, nil
 	return nil
@@ -168,14 +159,6 @@ func runConvWinograd(c *graph.Ctx) error {
 
 // memory is the M of a worker.
 func (a *winogradArgs) memory(worker int) []float32 { return a.m[worker*a.sizeM:][:a.sizeM] }
-
-// parts is the number of parts of the tiles of a slab, and tilesOf are those of one.
-func (a *winogradArgs) parts() int { return (a.tiles + a.part - 1) / a.part }
-
-func (a *winogradArgs) tilesOf(part int) (lo, hi int) {
-	lo = a.first + part*a.part
-	return lo, min(lo+a.part, a.first+a.tiles)
-}
 
 // winogradBlocks computes blocks of tiles.
 type winogradBlocks struct{ winogradArgs }
@@ -192,25 +175,21 @@ func (a *winogradBlocks) Do(worker, lo, hi int) {
 	}
 }
 
-// winogradInputs transforms the input of a slab.
+// winogradInputs transforms groups of input blocks.
 type winogradInputs struct{ winogradArgs }
 
 func (a *winogradInputs) Do(_, lo, hi int) {
 	blocks := (a.Winograd.In + 15) / 16
-	for i := lo; i < hi; i++ {
-		t0, t1 := a.tilesOf(i / a.groups)
-		g := i % a.groups
-		a.Transform(a.v, a.first, a.tiles, t0, t1, g*blocks/a.groups, (g+1)*blocks/a.groups)
-	}
+	a.Transform(a.v, 0, a.block, 0, a.block, lo*blocks/a.groups, hi*blocks/a.groups)
 }
 
-// winogradPanels computes the panels of a slab.
+// winogradPanels computes panels of output channels.
 type winogradPanels struct{ winogradArgs }
 
 func (a *winogradPanels) Do(worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
-		t0, t1 := a.tilesOf(i % a.parts())
-		a.Multiply(a.v, a.memory(worker), a.first, a.tiles, t0, t1, i/a.parts())
+		t0, j := i/a.panels*a.part, i%a.panels
+		a.Multiply(a.v, a.memory(worker), 0, a.block, t0, min(t0+a.part, a.block), j)
 	}
 }
 

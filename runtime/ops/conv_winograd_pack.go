@@ -6,8 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
-// PackConvWinograd transforms weights W [M, C, 3, 3] for ConvWinograd, in float64, to
-// [panels of output channels, positions of a patch, C, channels of a panel]. A patch has (tile + 2)² positions; tile is 4 or 2.
+// PackConvWinograd transforms weights W [M, C, 3, 3] for ConvWinograd, in float64, to U [(tile + 2)², C, 16·⌈M/16⌉] in panels of output channels, whose size
+// depends on the instruction set: [panel, position of the patch, C, channel of the panel]. tile is 4 or 2.
 var packConvWinograd = family(&graph.Op{
 	Domain: private, Name: "PackConvWinograd", Since: 1,
 	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; tile int = 4",
@@ -29,7 +29,7 @@ func inferPackWinograd(c *graph.Infer) error {
 	}
 	positions := graph.Size((tile + 2) * (tile + 2))
 	if !ok {
-		c.SetTensor(0, c.DType(0), graph.Unknown(), positions, graph.Unknown(), graph.Unknown())
+		c.SetTensor(0, c.DType(0), positions, graph.Unknown(), graph.Unknown())
 		return nil
 	}
 	g, err := packedConv(c.Node, s)
@@ -39,8 +39,7 @@ func inferPackWinograd(c *graph.Infer) error {
 	if g.group != 1 || g.Kernel != [3]int{1, 3, 3} {
 		return graph.Shapef("weights %s in %d groups", graph.ShapeString(s), g.group)
 	}
-	panels, width := kernel.Panels(g.out)
-	c.SetTensor(0, c.DType(0), graph.Size(panels), positions, graph.Size(g.in), graph.Size(width))
+	c.SetTensor(0, c.DType(0), positions, graph.Size(g.in), graph.Size((g.out+15)/16*16))
 	return nil
 }
 
@@ -53,11 +52,8 @@ func inferUnpackWinograd(c *graph.Infer) error {
 		return err
 	}
 	p := c.Type(0).Shape
-	panels, width := kernel.Panels(g.out)
-	for i, want := range []int{panels, 0, g.in, width} {
-		if i != 1 && p[i].IsInt() && !p[i].Is(want) || g.Kernel != [3]int{1, 3, 3} || g.group != 1 {
-			return graph.Shapef("packed weights of %s for %d channels in and %d out", c.Type(0), g.in, g.out)
-		}
+	if p[1].IsInt() && !p[1].Is(g.in) || p[2].IsInt() && !p[2].Is((g.out+15)/16*16) || g.Kernel != [3]int{1, 3, 3} || g.group != 1 {
+		return graph.Shapef("packed weights of %s for %d channels in and %d out", c.Type(0), g.in, g.out)
 	}
 	c.SetTensor(0, c.DType(0), graph.Dims(g.out, g.in, 3, 3)...)
 	return nil
@@ -74,8 +70,7 @@ func (a *packWinogradArgs) Do(_, lo, hi int) {
 
 func runPackWinograd(c *graph.Ctx) error {
 	a := packWinogradArgs{w: tensor.Data[float32](c.In[0]), p: tensor.Data[float32](c.Out[0]), tile: c.Node.Int("tile"), out: c.In[0].Dim(0), in: c.In[0].Dim(1)}
-	panels, _ := kernel.Panels(a.out)
-	graph.Parallel(c, panels, 1, a)
+	graph.Parallel(c, kernel.WinogradPanels(a.out), 1, a)
 	return nil
 }
 

@@ -4,6 +4,176 @@
 
 package kernel
 
+// asmWinogradMul512W32M1 computes the products *w, a winogradProduct of 1 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M1(w *byte)
+
+// asmWinogradMul512W16M1 computes the products *w, a winogradProduct of 1 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M1(w *byte)
+
+// asmWinogradMul512W32M2 computes the products *w, a winogradProduct of 2 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M2(w *byte)
+
+// asmWinogradMul512W16M2 computes the products *w, a winogradProduct of 2 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M2(w *byte)
+
+// asmWinogradMul512W32M3 computes the products *w, a winogradProduct of 3 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M3(w *byte)
+
+// asmWinogradMul512W16M3 computes the products *w, a winogradProduct of 3 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M3(w *byte)
+
+// asmWinogradMul512W32M4 computes the products *w, a winogradProduct of 4 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M4(w *byte)
+
+// asmWinogradMul512W16M4 computes the products *w, a winogradProduct of 4 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M4(w *byte)
+
+// asmWinogradMul512W32M5 computes the products *w, a winogradProduct of 5 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M5(w *byte)
+
+// asmWinogradMul512W16M5 computes the products *w, a winogradProduct of 5 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M5(w *byte)
+
+// asmWinogradMul512W32M6 computes the products *w, a winogradProduct of 6 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M6(w *byte)
+
+// asmWinogradMul512W16M6 computes the products *w, a winogradProduct of 6 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M6(w *byte)
+
+// asmWinogradMul512W32M7 computes the products *w, a winogradProduct of 7 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M7(w *byte)
+
+// asmWinogradMul512W16M7 computes the products *w, a winogradProduct of 7 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M7(w *byte)
+
+// asmWinogradMul512W32M8 computes the products *w, a winogradProduct of 8 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M8(w *byte)
+
+// asmWinogradMul512W16M8 computes the products *w, a winogradProduct of 8 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M8(w *byte)
+
+// asmWinogradMul512W32M9 computes the products *w, a winogradProduct of 9 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M9(w *byte)
+
+// asmWinogradMul512W16M9 computes the products *w, a winogradProduct of 9 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M9(w *byte)
+
+// asmWinogradMul512W32M10 computes the products *w, a winogradProduct of 10 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M10(w *byte)
+
+// asmWinogradMul512W16M10 computes the products *w, a winogradProduct of 10 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M10(w *byte)
+
+// asmWinogradMul512W32M11 computes the products *w, a winogradProduct of 11 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M11(w *byte)
+
+// asmWinogradMul512W16M11 computes the products *w, a winogradProduct of 11 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M11(w *byte)
+
+// asmWinogradMul512W32M12 computes the products *w, a winogradProduct of 12 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M12(w *byte)
+
+// asmWinogradMul512W16M12 computes the products *w, a winogradProduct of 12 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M12(w *byte)
+
+// asmWinogradMul512W32M13 computes the products *w, a winogradProduct of 13 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M13(w *byte)
+
+// asmWinogradMul512W16M13 computes the products *w, a winogradProduct of 13 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M13(w *byte)
+
+// asmWinogradMul512W32M14 computes the products *w, a winogradProduct of 14 rows and 32 columns.
+//
+//go:noescape
+func asmWinogradMul512W32M14(w *byte)
+
+// asmWinogradMul512W16M14 computes the products *w, a winogradProduct of 14 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul512W16M14(w *byte)
+
+// asmWinogradMul2W16M1 computes the products *w, a winogradProduct of 1 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M1(w *byte)
+
+// asmWinogradMul2W16M2 computes the products *w, a winogradProduct of 2 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M2(w *byte)
+
+// asmWinogradMul2W16M3 computes the products *w, a winogradProduct of 3 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M3(w *byte)
+
+// asmWinogradMul2W16M4 computes the products *w, a winogradProduct of 4 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M4(w *byte)
+
+// asmWinogradMul2W16M5 computes the products *w, a winogradProduct of 5 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M5(w *byte)
+
+// asmWinogradMul2W16M6 computes the products *w, a winogradProduct of 6 rows and 16 columns.
+//
+//go:noescape
+func asmWinogradMul2W16M6(w *byte)
+
 // asmWinogradIn512Tile4 is the input transform *w, a winogradInput, for tiles of 4.
 //
 //go:noescape

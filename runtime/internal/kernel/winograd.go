@@ -29,7 +29,10 @@ type Winograd struct {
 }
 
 // winogradBlock is how many bytes V and M of a block of tiles may have, so that they stay in the second-level cache beside what streams through it.
-const winogradBlock = 640 << 10
+const (
+	winogradBlock = 768 << 10
+	winogradReuse = 64 << 10 // bytes of U that are read again, for the next rows, while they are in cache
+)
 
 // Plan derives what the other methods need.
 func (w *Winograd) Plan() {
@@ -42,11 +45,13 @@ func (w *Winograd) Plan() {
 // Tiles is the number of tiles of all images.
 func (w *Winograd) Tiles() int { return w.tiles }
 
-// Block is how many tiles a block has at most, when V and M of a block shall stay in the second-level cache.
+// Block is how many tiles a block has at most, when V and M of a block shall stay in the second-level cache; more where U is so large that it is better
+// read less often.
 func (w *Winograd) Block() int {
-	mr, width, _ := gemmShape()
+	mr, width := winogradShape()
 	n := w.Tile + 2
-	return max(1, winogradBlock/(4*n*n*(w.lda+width))/mr) * mr
+	bytes := max(winogradBlock, 4*WinogradLen(w.Tile, w.Out, w.In)/3)
+	return max(1, bytes/(4*n*n*(w.lda+width))/mr) * mr
 }
 
 // plane is the distance of two positions in V and M of so many rows of ld elements: an odd number of cache lines, so that the positions of one
@@ -55,7 +60,7 @@ func plane(rows, ld int) int { return rows*ld | 16 }
 
 // Sizes are the elements of V and M for a block of so many tiles.
 func (w *Winograd) Sizes(tiles int) (v, m int) {
-	_, width, _ := gemmShape()
+	_, width := winogradShape()
 	n := w.Tile + 2
 	return n * n * plane(tiles, w.lda), n * n * plane(tiles, width)
 }
@@ -96,23 +101,27 @@ var winogradZeros [winogradMaxPatch * 16]float32
 // Multiply computes panel j of the output channels for tiles t0 to t1-1 of a block that begins at tile first and has so many tiles.
 // Its memory m is for t1-t0 tiles.
 func (w *Winograd) Multiply(v, m []float32, first, tiles, t0, t1, j int) {
-	mr, width, _ := gemmShape()
+	mr, _ := winogradShape()
 	n := w.Tile + 2
-	vPlane, mPlane := plane(tiles, w.lda), plane(t1-t0, width)
+	column, width := winogradPanel(w.Out, j)
 	steps := (t1 - t0 + mr - 1) / mr
 	rows := (t1 - t0 + steps - 1) / steps // products of equal height
-	g := gemmTile{lda: w.lda, ldc: width, k: w.In, n: min(width, (w.Out+15)/16*16-j*width)}
-	u := w.U[j*n*n*w.In*width:]
-	for p := range n * n {
-		g.b = u[p*w.In*width:]
-		a, c := v[p*vPlane+(t0-first)*w.lda:], m[p*mPlane:]
+	g := winogradProduct{lda: w.lda, k: w.In, aPlane: plane(tiles, w.lda), cPlane: plane(t1-t0, width)}
+	// Many positions at a time, as far as their part of U stays in cache until the next rows need it.
+	g.count = max(1, min(n*n, winogradReuse/(4*w.In*width)))
+	if steps == 1 {
+		g.count = n * n
+	}
+	for p := 0; p < n*n; p += g.count {
+		g.count = min(g.count, n*n-p)
+		g.b = w.U[(column*n*n+p*width)*w.In:]
 		for t := t0; t < t1; t += rows {
-			g.a, g.c = a[(t-t0)*w.lda:], c[(t-t0)*width:]
-			g.run(min(rows, t1-t), false)
+			g.a, g.c = v[p*g.aPlane+(t-first)*w.lda:], m[p*g.cPlane+(t-t0)*width:]
+			g.run(min(rows, t1-t), width)
 		}
 	}
-	for b := range g.n / 16 {
-		w.result(m[b*16:], mPlane, width, t0, t1, j*width/16+b)
+	for b := range width / 16 {
+		w.result(m[b*16:], g.cPlane, width, t0, t1, column/16+b)
 	}
 }
 

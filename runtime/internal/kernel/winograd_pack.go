@@ -1,21 +1,31 @@
 package kernel
 
 // WinogradLen is the number of elements of packed 3 × 3 kernels, out × in of them, for tiles of m × m results, m = 2 or 4.
-func WinogradLen(m, out, in int) int {
-	panels, width := Panels(out)
-	return (m + 2) * (m + 2) * in * panels * width
+func WinogradLen(m, out, in int) int { return (m + 2) * (m + 2) * in * ((out + 15) / 16 * 16) }
+
+// WinogradPanels is the number of panels of so many output channels. Each has as many columns as the instruction set likes, but for the last, which
+// may have 16.
+func WinogradPanels(out int) int {
+	_, width := winogradShape()
+	return (out + width - 1) / width
+}
+
+// winogradPanel is where panel j begins among the output channels, and its columns.
+func winogradPanel(out, j int) (first, width int) {
+	_, width = winogradShape()
+	return j * width, min(width, (out+15)/16*16-j*width)
 }
 
 // PackWinograd transforms the kernels w [out, in, 3, 3] to U = G g Gᵀ, in float64, and packs panels lo to hi-1 of the output channels:
 // [panel][position of the patch][in][column of the panel]. Columns beyond out are zero.
 func PackWinograd(dst, w []float32, m, out, in, lo, hi int) {
-	_, width := Panels(out)
 	g, n := winogradG(m), m+2
 	for j := lo; j < hi; j++ {
-		panel := dst[j*n*n*in*width:][:n*n*in*width]
+		first, width := winogradPanel(out, j)
+		panel := dst[n*n*in*first:][:n*n*in*width]
 		for c := range in {
 			for q := range width {
-				o := j*width + q
+				o := first + q
 				if o >= out {
 					for p := range n * n {
 						panel[(p*in+c)*width+q] = 0
@@ -40,18 +50,19 @@ func PackWinograd(dst, w []float32, m, out, in, lo, hi int) {
 // UnpackWinograd finds the kernels w [out, in, 3, 3] that [PackWinograd] packed, but for the rounding of U: the least squares solution
 // of G g Gᵀ = U.
 func UnpackWinograd(w, packed []float32, m, out, in int) {
-	_, width := Panels(out)
+	_, full := winogradShape()
 	n := m + 2
 	p := leftInverse(winogradG(m))
 	for o := range out {
-		panel := packed[o/width*n*n*in*width:]
+		first, width := winogradPanel(out, o/full)
+		panel := packed[n*n*in*first:]
 		for c := range in {
 			for a := range 3 {
 				for b := range 3 {
 					var s float64
 					for y := range n {
 						for x := range n {
-							s += p[a][y] * p[b][x] * float64(panel[((y*n+x)*in+c)*width+o%width])
+							s += p[a][y] * p[b][x] * float64(panel[((y*n+x)*in+c)*width+o-first])
 						}
 					}
 					w[(o*in+c)*9+3*a+b] = float32(s)

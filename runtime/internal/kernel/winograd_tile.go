@@ -159,5 +159,29 @@ func winogradA(d *[winogradMaxPatch]float32, m int) {
 	d[3] = fma32(wB3, s, wA3*q) + d[5]
 }
 
+// winogradProduct multiplies m rows of V with a panel of U, for count positions. Assembly knows the fields by their offsets.
+type winogradProduct struct {
+	a, b, c        []float32
+	lda, k         int // elements from row to row of a, and of a row
+	aPlane, cPlane int // elements from position to position; in b they lie side by side
+	count          int
+}
+
+// runGo is the contract of the products: every element is a sum over k, in order, of products that are not rounded before they are added.
+func (w *winogradProduct) runGo(m, width int) {
+	for p := range w.count {
+		for i := range m {
+			row := w.a[p*w.aPlane+i*w.lda:][:w.k]
+			c := w.c[p*w.cPlane+i*width:][:width]
+			clear(c)
+			for k, v := range row {
+				for j, u := range w.b[(p*w.k+k)*width:][:width] {
+					c[j] = fma32(v, u, c[j])
+				}
+			}
+		}
+	}
+}
+
 // fma32 is x·y + z with one rounding, but for rare ties.
 func fma32(x, y, z float32) float32 { return float32(math.FMA(float64(x), float64(y), float64(z))) }

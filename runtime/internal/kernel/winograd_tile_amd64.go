@@ -46,3 +46,96 @@ func (w *winogradOutput) run(m int) {
 		w.runGo(m)
 	}
 }
+
+// winogradShape is the largest product of the active tier: rows, and the columns of a panel.
+func winogradShape() (rows, width int) {
+	if useAVX512 {
+		return 14, 32
+	}
+	return 6, 16
+}
+
+func (w *winogradProduct) run(m, width int) {
+	p := (*byte)(unsafe.Pointer(w))
+	switch {
+	case useAVX512 && width == 32:
+		switch m {
+		case 1:
+			asmWinogradMul512W32M1(p)
+		case 2:
+			asmWinogradMul512W32M2(p)
+		case 3:
+			asmWinogradMul512W32M3(p)
+		case 4:
+			asmWinogradMul512W32M4(p)
+		case 5:
+			asmWinogradMul512W32M5(p)
+		case 6:
+			asmWinogradMul512W32M6(p)
+		case 7:
+			asmWinogradMul512W32M7(p)
+		case 8:
+			asmWinogradMul512W32M8(p)
+		case 9:
+			asmWinogradMul512W32M9(p)
+		case 10:
+			asmWinogradMul512W32M10(p)
+		case 11:
+			asmWinogradMul512W32M11(p)
+		case 12:
+			asmWinogradMul512W32M12(p)
+		case 13:
+			asmWinogradMul512W32M13(p)
+		case 14:
+			asmWinogradMul512W32M14(p)
+		}
+	case useAVX512:
+		switch m {
+		case 1:
+			asmWinogradMul512W16M1(p)
+		case 2:
+			asmWinogradMul512W16M2(p)
+		case 3:
+			asmWinogradMul512W16M3(p)
+		case 4:
+			asmWinogradMul512W16M4(p)
+		case 5:
+			asmWinogradMul512W16M5(p)
+		case 6:
+			asmWinogradMul512W16M6(p)
+		case 7:
+			asmWinogradMul512W16M7(p)
+		case 8:
+			asmWinogradMul512W16M8(p)
+		case 9:
+			asmWinogradMul512W16M9(p)
+		case 10:
+			asmWinogradMul512W16M10(p)
+		case 11:
+			asmWinogradMul512W16M11(p)
+		case 12:
+			asmWinogradMul512W16M12(p)
+		case 13:
+			asmWinogradMul512W16M13(p)
+		case 14:
+			asmWinogradMul512W16M14(p)
+		}
+	case useAVX2:
+		switch m {
+		case 1:
+			asmWinogradMul2W16M1(p)
+		case 2:
+			asmWinogradMul2W16M2(p)
+		case 3:
+			asmWinogradMul2W16M3(p)
+		case 4:
+			asmWinogradMul2W16M4(p)
+		case 5:
+			asmWinogradMul2W16M5(p)
+		case 6:
+			asmWinogradMul2W16M6(p)
+		}
+	default:
+		w.runGo(m, width)
+	}
+}

@@ -9,7 +9,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Fields of winogradInput and winogradOutput in winograd_tile.go, in bytes.
+// Fields of winogradInput, winogradOutput and winogradProduct, in bytes.
 const (
 	winInRows, winInStep, winInDst, winInPlane                = 0, 144, 192, 216
 	winInNext, winInCount, winInLeft, winInMask               = 224, 232, 240, 248
@@ -18,12 +18,22 @@ const (
 	winOutResNext, winOutBiasNext, winOutDstRow               = 120, 128, 136
 	winOutResRow, winOutRows, winOutCols, winOutCount         = 144, 152, 160, 168
 	winOutClamp, winOutLo, winOutHi                           = 176, 180, 184
+	winMulA, winMulB, winMulC, winMulLda, winMulK             = 0, 24, 48, 72, 80
+	winMulAPlane, winMulCPlane, winMulCount                   = 88, 96, 104
+	winMulRows512, winMulRows2                                = 14, 6
 	winA, winB, winA2, winB2                                  = 5. / 8, 3. / 2, winA * winA, winB * winB
 	winA3, winB3, winProduct, winSum                  float64 = winA2 * winA, winB2 * winB, winA2 * winB2, winA2 + winB2
 )
 
-// winograd generates the transforms of F(2,3) and F(4,3), for every instruction set once.
+// winograd generates the transforms of F(2,3) and F(4,3) and the products between them.
 func winograd() {
+	for m := 1; m <= winMulRows512; m++ {
+		winogradMul(newWinogradGen(512, 0), m, 32)
+		winogradMul(newWinogradGen(512, 0), m, 16)
+	}
+	for m := 1; m <= winMulRows2; m++ {
+		winogradMul(newWinogradGen(2, 0), m, 16)
+	}
 	for _, tile := range []int{4, 2} {
 		for _, edge := range []bool{false, true} {
 			winogradIn(newWinogradGen(512, tile), edge)
@@ -451,4 +461,96 @@ func (g *winogradGen) outStore(o, free []VecPhysical, r, h int, bias Mem) {
 		VMOVUPS(v, Mem{Base: R14, Disp: 64*c + 32*h})
 	}
 	Label(label + "end")
+}
+
+// winogradMul multiplies m rows of V with a panel of U, for count positions one after the other. The sums are in the first registers; a row of
+// B and elements of A follow. Panels may come from memory: the fewer rows there are to work on, the further ahead B is fetched.
+func winogradMul(g *winogradGen, m, width int) {
+	const unroll, latency = 4, 38400
+	vec := 64 / g.halves // bytes of a vector
+	nv := 4 * width / vec
+	name := fmt.Sprintf("asmWinogradMul%dW%dM%d", g.isa, width, m)
+	TEXT(name, NOSPLIT|NOFRAME, "func(w *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s computes the products *w, a winogradProduct of %d rows and %d columns.", name, m, width))
+	Load(Param("w"), RDI)
+	field := func(disp int) Mem { return Mem{Base: RDI, Disp: disp} }
+	a := rows{[]GPPhysical{RBX, R8, R10, R11, R12}, R9}
+	MOVQ(field(winMulA), RBX)
+	MOVQ(field(winMulB), RCX)
+	MOVQ(field(winMulC), RDX)
+	MOVQ(field(winMulCount), RSI)
+	MOVQ(field(winMulLda), R9)
+	SHLQ(Imm(2), R9)
+	gemmBases(a, m)
+	MOVQ(field(winMulAPlane), R14) // from the end of the rows to those of the next position
+	SUBQ(field(winMulK), R14)
+	SHLQ(Imm(2), R14)
+	sum := func(r, v int) VecPhysical { return g.r[r*nv+v] }
+	b := g.r[m*nv:][:nv]
+	t := g.r[(m+1)*nv:]
+	ahead := min(latency/m, 16<<10) &^ 63
+	step := func(u int) {
+		for v := range nv {
+			VMOVUPS(Mem{Base: RCX, Disp: u*4*width + v*vec}, b[v])
+		}
+		for r := range m {
+			VBROADCASTSS(a.at(r, 4*u), t[r%2])
+			for v := range nv {
+				VFMADD231PS(b[v], t[r%2], sum(r, v))
+			}
+		}
+	}
+	advance := func(n int) {
+		for i := 0; i*3 < m; i++ {
+			ADDQ(Imm(uint64(4*n)), a.bases[i])
+		}
+		ADDQ(U32(uint32(4*n*width)), RCX)
+	}
+	Label("position")
+	for r := range m {
+		for v := range nv {
+			VXORPS(sum(r, v), sum(r, v), sum(r, v))
+		}
+	}
+	for i := 0; i < 4*m*width; i += 64 {
+		PREFETCHT0(Mem{Base: RDX, Disp: i})
+	}
+	MOVQ(field(winMulK), RAX)
+	SUBQ(Imm(unroll), RAX)
+	JLT(LabelRef("rest"))
+	align()
+	Label("loop")
+	for u := range unroll {
+		for i := u * 4 * width; i < (u+1)*4*width; i += 64 {
+			PREFETCHT0(Mem{Base: RCX, Disp: ahead + i})
+		}
+		step(u)
+	}
+	advance(unroll)
+	SUBQ(Imm(unroll), RAX)
+	JGE(LabelRef("loop"))
+	Label("rest")
+	ADDQ(Imm(unroll), RAX)
+	JZ(LabelRef("sums"))
+	Label("one")
+	step(0)
+	advance(1)
+	DECQ(RAX)
+	JNZ(LabelRef("one"))
+	Label("sums")
+	for i := 0; i*3 < m; i++ {
+		ADDQ(R14, a.bases[i])
+	}
+	for r := range m {
+		for v := range nv {
+			VMOVUPS(sum(r, v), Mem{Base: RDX, Disp: 4*r*width + v*vec})
+		}
+	}
+	MOVQ(field(winMulCPlane), RAX)
+	LEAQ(Mem{Base: RDX, Index: RAX, Scale: 4}, RDX)
+	DECQ(RSI)
+	JNZ(LabelRef("position"))
+	VZEROUPPER()
+	RET()
 }
