@@ -321,3 +321,95 @@ func TestFuseSkipNorm(t *testing.T) {
 		}},
 	}, pass.FuseSkipNorm)
 }
+
+func TestPushTranspose(t *testing.T) {
+	turn := func(b formBuilder, x *graph.Value, perm ...int64) *graph.Value {
+		return b.Op("Transpose", x, graph.Ints("perm", perm...))
+	}
+	checkForms(t, matrix(graph.Size(2), graph.Size(3), graph.Size(4)), []form{
+		{"two in a row", "Transpose", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, turn(b, x, 1, 2, 0), 1, 0, 2)
+		}},
+		{"inverse pair around functions", "Relu Sigmoid", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Sigmoid", turn(b, b.op("Relu", turn(b, x, 1, 2, 0)), 2, 0, 1))
+		}},
+		{"constants", "Add Mul Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			h := b.op("Add", turn(b, x, 0, 2, 1), b.vector(1, 2, 3)) // along axis 1 of x
+			h = b.op("Mul", b.Const(tensor.Must(tensor.Of([]float32{1, 2, 3, 4}, 4, 1))), h)
+			return b.op("Relu", turn(b, h, 0, 2, 1))
+		}},
+		{"a scalar before", "Sub Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Relu", turn(b, b.op("Sub", 1, turn(b, x, 2, 1, 0)), 2, 1, 0))
+		}},
+		{"residual", "Exp Add Transpose", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Add", turn(b, x, 1, 2, 0), turn(b, b.op("Exp", x), 1, 2, 0))
+		}},
+		{"residual that others read", "Exp Transpose Sub Transpose Concat", func(b formBuilder, x *graph.Value) *graph.Value {
+			u := turn(b, b.op("Exp", x), 1, 2, 0)
+			return b.Op("Concat", b.op("Sub", turn(b, x, 1, 2, 0), u), u, graph.Int("axis", 0))
+		}},
+		{"different permutations", "Reshape Transpose Relu Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			x = b.Op("Reshape", x, b.Ints(2, 2, 6))
+			return b.op("Add", turn(b, x, 1, 0, 2), turn(b, b.op("Relu", x), 0, 1, 2))
+		}},
+		{"softmax along an axis", "Softmax Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Relu", turn(b, b.op("Softmax", turn(b, x, 1, 2, 0), graph.Int("axis", 0)), 2, 0, 1))
+		}},
+		{"nothing moves", "Slice Pad Relu", func(b formBuilder, x *graph.Value) *graph.Value { // beside these, a slice of all and a pad of nothing
+			x = b.Op("Slice", x, b.Ints(0, 0), b.Ints(9, 2), b.Ints(0, 1))
+			x = b.Op("Slice", x, b.Ints(0), b.Ints(99), b.Ints(1))
+			x = b.Op("Pad", x, b.Ints(0, 0, 0, 0, 0, 0))
+			return b.op("Relu", b.Op("Pad", x, b.Ints(0, 1, 0, 0, -1, 0)))
+		}},
+		{"mean", "ReduceMean Transpose", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.Op("ReduceMean", turn(b, x, 2, 1, 0), b.Ints(-1), graph.Int("keepdims", 0)) // axis 0 of x; 4 × 3 stay
+		}},
+		{"mean of two axes", "ReduceMean", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.Op("ReduceMean", turn(b, x, 1, 2, 0), b.Ints(0, 1), graph.Int("keepdims", 0))
+		}},
+		{"axes of extent 1", "Reshape Reshape Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Relu", turn(b, b.Op("Reshape", x, b.Ints(2, 1, 12)), 1, 0, 2))
+		}},
+		{"a vector along the turned axis of another rank", "Transpose Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Add", turn(b, x, 1, 2, 0), b.Const(tensor.Must(tensor.Of([]float32{1, 2}, 1, 1, 1, 2))))
+		}},
+	}, pass.Transpose)
+}
+
+func TestFuseScale(t *testing.T) {
+	w := func(b formBuilder) *graph.Value {
+		return b.Const(tensor.Must(tensor.Of([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 4, 2)))
+	}
+	checkForms(t, matrix(graph.Sym("batch"), graph.Size(3), graph.Size(4)), []form{
+		{"layer scale", "MatMul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.op("Add", b.op("MatMul", x, w(b)), b.vector(1, -2))
+			return b.op("Mul", y, b.Const(tensor.Must(tensor.Of([]float32{3, 5}, 1, 2))))
+		}},
+		{"a number, no bias", "MatMul", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Mul", 0.125, b.op("MatMul", x, w(b)))
+		}},
+		{"by rows", "MatMul Mul", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Mul", b.op("MatMul", x, w(b)), b.Const(tensor.Must(tensor.Of([]float32{3, 5, 7}, 3, 1))))
+		}},
+		{"product that others read", "MatMul Mul Sub", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.op("MatMul", x, w(b))
+			return b.op("Sub", b.op("Mul", y, 2), y)
+		}},
+	}, pass.FuseScale)
+}
+
+func TestTransposeC16(t *testing.T) {
+	checkForms(t, matrix(graph.Sym("batch"), graph.Size(2), graph.Size(3), graph.Size(32)), []form{
+		{"there and back", "Reshape Transpose Relu Transpose Reshape", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.op("Relu", b.op("ai.onnxrun::BlockC16", b.Op("Transpose", x, graph.Ints("perm", 0, 3, 1, 2))))
+			return b.Op("Transpose", b.op("ai.onnxrun::UnblockC16", y, graph.Int("channels", 32)), graph.Ints("perm", 0, 2, 3, 1))
+		}},
+		{"another order", "Transpose BlockC16", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("ai.onnxrun::BlockC16", b.Op("Transpose", x, graph.Ints("perm", 0, 3, 2, 1)))
+		}},
+		{"half a block", "Reshape BlockC16 UnblockC16 Transpose", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.op("ai.onnxrun::BlockC16", b.Op("Reshape", x, b.Ints(-1, 24, 4, 2)))
+			return b.Op("Transpose", b.op("ai.onnxrun::UnblockC16", y, graph.Int("channels", 24)), graph.Ints("perm", 0, 2, 3, 1))
+		}},
+	}, pass.TransposeC16)
+}

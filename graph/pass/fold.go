@@ -11,7 +11,7 @@ import (
 // take little more than the model has: it must not grow in memory before it runs. Weights that a pass packs in another form may take more, for
 // minimal filtering four times as much and whole panels; only here can that be done once and for all.
 const (
-	foldSmall  = 1 << 16
+	foldSmall  = 1 << 20
 	foldGrowth = 2
 	packGrowth = 8
 	foldBudget = 32 << 20 // beside foldGrowth or packGrowth times the model's constants

@@ -151,7 +151,7 @@ func constant(b *graph.Builder, d tensor.DType, v float64, shape ...int) *graph.
 // filled is a constant of the shape of x's axes from axis on, nil when they are not known.
 func filled(b *graph.Builder, x graph.Type, axis int, v float64) *graph.Value {
 	shape, ok := graph.TensorType(x.DType, x.Shape[axis:]...).Static()
-	if n, fits := shape.Size(); !ok || !fits || n > foldSmall {
+	if n, fits := shape.Size(); !ok || !fits || n > foldSmall/8 {
 		return nil
 	}
 	return constant(b, x.DType, v, shape...)
@@ -160,7 +160,7 @@ func filled(b *graph.Builder, x graph.Type, axis int, v float64) *graph.Value {
 // filledWith reports whether v is a constant of one number.
 func filledWith(v *graph.Value, x float64) bool {
 	t := v.Const
-	if t == nil || !t.DType().IsFloat() {
+	if t == nil || !t.DType().IsFloat() && !t.DType().IsInt() {
 		return false
 	}
 	for i := range t.Len() {

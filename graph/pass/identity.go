@@ -40,6 +40,10 @@ func isNoop(n *graph.Node) bool {
 		return x.DType != 0 && x.DType == y.DType
 	case "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile":
 		return same || x.Ranked && x.Equal(y) && n.Op.Name != "Tile"
+	case "Pad": // nothing is added and nothing cut off
+		return same && n.Has(1) && filledWith(n.In[1], 0)
+	case "Slice": // steps of 1 over all there is
+		return same && (!n.Has(4) || filledWith(n.In[4], 1))
 	case "Transpose":
 		perm := n.Ints("perm")
 		for i, p := range perm {

@@ -35,7 +35,12 @@ var fusions = []Pass{
 	{"fuse_conv", FuseConv},
 	{"fuse_attention", FuseAttention}, // after fuse_softmax
 	{"lower_attention", LowerAttention},
-	{"merge_qkv", MergeQKV}, // after both, for the operator that they make
+	{"merge_qkv", MergeQKV},  // after both, for the operator that they make
+	{"transpose", Transpose}, // after fuse_attention, which reads transposed heads
+	{"fold", Fold},           // constants that were transposed with what they are added to
+	{"identity", Identity},
+	{"fuse_scale", FuseScale}, // after transpose, which takes factors to their products
+	{"fold", Fold},
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
@@ -43,7 +48,8 @@ var layouts = []Pass{
 	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
 	{"subpixel", SubPixel},      // before c16, for the convolutions that it makes
 	{"pack_recurrent", PackRecurrent},
-	{"c16", C16},                          // after the fusions that look for Conv
+	{"c16", C16}, // after the fusions that look for Conv
+	{"transpose_c16", TransposeC16},
 	{"fuse_skipnorm", FuseSkipNorm},       // after the products, which take over sums
 	{"fuse_elementwise", FuseElementwise}, // last: takes what nothing else has
 }

@@ -209,20 +209,25 @@ func (m *match) inside(p *pattern, v *graph.Value, next func() bool) bool {
 
 func (m *match) operator(p *pattern, v *graph.Value, next func() bool) bool {
 	n := v.Def
-	domain, name, ok := strings.Cut(p.op, "::")
-	if !ok {
-		domain, name = "", p.op
-	}
-	if n == nil || n.Op.Name != name || n.Op.Domain != domain || !m.local(n) || slices.Index(n.Out, v) != p.out {
+	if n == nil || !p.names(n.Op) || !m.local(n) || slices.Index(n.Out, v) != p.out {
 		return false
 	}
 	mark := len(m.nodes)
 	m.nodes, m.terms = append(m.nodes, n), append(m.terms, p)
-	if m.inputs(p, n.In, 0, next) || len(n.In) == 2 && slices.Contains(commutes, name) && m.inputs(p, []*graph.Value{n.In[1], n.In[0]}, 0, next) {
+	if m.inputs(p, n.In, 0, next) || len(n.In) == 2 && slices.Contains(commutes, p.op) && m.inputs(p, []*graph.Value{n.In[1], n.In[0]}, 0, next) {
 		return true
 	}
 	m.nodes, m.terms = m.nodes[:mark], m.terms[:mark]
 	return false
+}
+
+// names reports whether o is the operator of the term.
+func (p *pattern) names(o *graph.Op) bool {
+	if o.Domain == "" {
+		return o.Name == p.op
+	}
+	domain, name, ok := strings.Cut(p.op, "::")
+	return ok && o.Domain == domain && o.Name == name
 }
 
 // inputs matches the terms of p from the i-th on against the inputs of a node.

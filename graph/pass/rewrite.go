@@ -98,6 +98,9 @@ func (w *rewriter) node(b *graph.Builder, n *graph.Node, local map[*graph.Node]b
 	}
 	g := b.Graph
 	for _, r := range w.rules {
+		if r.find.kind == opTerm && !r.find.names(n.Op) { // most rules, at once
+			continue
+		}
 		m := &match{
 			root: n, bound: map[string]*graph.Value{}, also: map[*graph.Value]*graph.Value{},
 			local: func(n *graph.Node) bool { return local[n] && !w.dead[n] },
