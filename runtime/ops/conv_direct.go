@@ -31,8 +31,7 @@ func inferConvDirect(c *graph.Infer) error {
 type directPlan struct {
 	convC16
 	directWeights
-	taps           []kernel.ConvTap
-	reach          int
+	parts          []directPart
 	batch          int
 	plain, padded  bool // X is not blocked; its padding is copied to scratch memory
 	rows, width    int
@@ -45,6 +44,36 @@ type directPlan struct {
 	panelChunk     int // panels of output blocks in a piece of work
 	chunks, panels int // pieces of work along the rows and along the panels
 	list           []directPanel
+}
+
+// directPart is a part of the products of an output, at most directDepth of them or the lanes of one tap. Its sum begins at zero, and the sums are added in order: rounding
+// errors grow with the length of a sum.
+type directPart struct {
+	taps         []kernel.ConvTap
+	first, count int // of the products
+	reach        int
+}
+
+const directDepth = 128
+
+// partsOf cuts the taps to parts of nearly equal numbers of products.
+func partsOf(taps []kernel.ConvTap, products int) (parts []directPart) {
+	depth := directDepth
+	if n := (products + depth - 1) / depth; n > 0 {
+		depth = min(depth, (products/n+15)&^15)
+	}
+	for k, done := 0, 0; done < len(taps); {
+		p := directPart{first: k}
+		n := done
+		for ; n < len(taps) && (n == done || p.count+taps[n].Lanes <= depth); n++ {
+			p.count += taps[n].Lanes
+		}
+		p.taps = taps[done:n]
+		p.reach = kernel.Reach(p.taps)
+		parts = append(parts, p)
+		k, done = k+p.count, n
+	}
+	return parts
 }
 
 // directPanel is one or two blocks of output channels that are computed at once, from the same input blocks.
@@ -154,8 +183,7 @@ func planDirect(c *graph.Ctx) (*directPlan, error) {
 		p.rowStep = g.Stride[1] * row
 		p.slab = p.slabPlanes() * plane
 	}
-	p.taps = p.tapsAt(row, plane)
-	p.reach = kernel.Reach(p.taps)
+	p.parts = partsOf(p.tapsAt(row, plane), p.k)
 	return p, nil
 }
 
@@ -248,11 +276,11 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 	}
 	outRow := (a.left + a.Out[2] + a.right) * 16
 	outPlane := (a.top + a.Out[1] + a.bottom) * outRow
-	s := kernel.ConvSpan{Taps: a.taps, Step: a.pixelStep, WNext: a.k * 16, YNext: outPlane, RNext: a.pixels * 16, Lo: a.lo, Hi: a.hi, Last: true, Reach: a.reach}
+	s := kernel.ConvSpan{Step: a.pixelStep, WNext: a.k * 16, YNext: outPlane, RNext: a.pixels * 16, Lo: a.lo, Hi: a.hi}
 	stream := a.rows != a.Out[1] || a.width != a.Out[2]
 	for _, panel := range a.list[p0:p1] {
 		s.Blocks = panel.blocks
-		s.W = a.w[panel.block*a.k*16:]
+		weights := a.w[panel.block*a.k*16:]
 		s.Bias = a.bias[panel.block*16:]
 		y := a.y[(image*a.outBlocks+panel.block)*outPlane:]
 		in := x[origin:]
@@ -270,7 +298,12 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 			if a.r != nil {
 				s.R = a.r[((image*a.outBlocks+panel.block)*a.pixels+at)*16:]
 			}
-			s.Run(n)
+			for i := range a.parts {
+				p := &a.parts[i]
+				s.Taps, s.W, s.Count, s.Reach = p.taps, weights[p.first*16:], p.count, p.reach
+				s.More, s.Last = i > 0, i == len(a.parts)-1
+				s.Run(n)
+			}
 			if a.act.Kind != kernel.ActNone {
 				kernel.ActivateRows(s.Y, panel.blocks, n*16, outPlane, a.act)
 			}

@@ -18,20 +18,21 @@ type ConvSpan struct {
 	Taps   []ConvTap
 	X      []float32 // from the first pixel on
 	Step   int       // elements of X from one pixel to the next
-	W      []float32 // [K][16] of each block, K being the sum of all lanes
+	W      []float32 // [Count][16] of each block
 	Bias   []float32 // [Blocks·16]
 	Y      []float32 // [pixels][16] of each block
 	R      []float32 // what is added, laid out as Y, or nil
 	Blocks int       // of 16 output channels: 1 or 2
 
-	WNext, YNext, RNext int // elements from one block to the next; WNext is 16·K
+	WNext, YNext, RNext int // elements from one block to the next
 
 	Lo, Hi float32 // bounds of the result
 
-	More bool // the sums in Y go on: this is not the first part of K
-	Last bool // add Bias and R and apply the bounds: this is the last part of K
+	More bool // the sums in Y go on: this is not the first part of the products
+	Last bool // add Bias and R and apply the bounds: this is the last part of them
 
 	Reach int // of Taps
+	Count int // of products: the sum of the taps' lanes
 }
 
 // Run computes a number of pixels, see convSpanGo.
@@ -39,8 +40,8 @@ func (s *ConvSpan) Run(pixels int) {
 	if pixels < 1 {
 		return
 	}
-	// The taps and the step are trusted to agree with Reach and WNext.
-	_, _ = s.X[(pixels-1)*s.Step+s.Reach-1], s.W[s.Blocks*s.WNext-1]
+	// The taps and the step are trusted to agree with Reach and Count.
+	_, _ = s.X[(pixels-1)*s.Step+s.Reach-1], s.W[(s.Blocks-1)*s.WNext+16*s.Count-1]
 	_ = s.Y[(s.Blocks-1)*s.YNext+16*pixels-1]
 	if s.Last {
 		_ = s.Bias[16*s.Blocks-1]

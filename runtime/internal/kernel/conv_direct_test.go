@@ -14,7 +14,7 @@ func spanCase(r *rand.Rand, pixels, blocks, step int, lanes []int) (span, twin C
 		span.Taps = append(span.Taps, ConvTap{Off: r.IntN(3 * step), Lanes: l})
 		k += l
 	}
-	span.Reach = Reach(span.Taps)
+	span.Reach, span.Count = Reach(span.Taps), k
 	var checks []func() bool
 	numbers := func(n int) []float32 {
 		s, check := guarded(n)
