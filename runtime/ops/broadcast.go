@@ -122,7 +122,12 @@ func mapPairs[T, R any](c *graph.Ctx, y []R, a, b []T, f func(y []R, a, b []T, s
 		return
 	}
 	plan := broadcastPlan(c)
-	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), binaryArgs[T, R]{a, b, y, plan, f})
+	pieces := plan.Pieces()
+	if pieces == 1 { // arithmetic of shapes
+		f(y, a, b, plan.Last(0), plan.Last(1))
+		return
+	}
+	graph.Parallel(c, pieces, plan.Grain(1<<14), binaryArgs[T, R]{a, b, y, plan, f})
 }
 
 // vectorized runs a function of two numbers that has vector instructions for float32, with broadcasting, and the loops k for other types.
@@ -169,7 +174,12 @@ func mapFloats(c *graph.Ctx, op kernel.Binary) {
 	}
 	plan := broadcastPlan(c)
 	in := [2][]float32{tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1])}
-	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), floatArgs{op, y, in, plan})
+	pieces := plan.Pieces()
+	if pieces == 1 {
+		op.Apply(y, kernel.Operand{Data: in[0], Step: plan.Last(0)}, kernel.Operand{Data: in[1], Step: plan.Last(1)}, 1, len(y))
+		return
+	}
+	graph.Parallel(c, pieces, plan.Grain(1<<14), floatArgs{op, y, in, plan})
 }
 
 // broadcastPlan is the plan for all inputs, kept while the shapes stay.

@@ -223,3 +223,35 @@ func (s *still) Scratch(n int) ([]byte, error) {
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&s.scratch[0])), 8*len(s.scratch))
 	return b[:n], nil
 }
+
+// BenchmarkTiny is what an operator costs on a few integers, as in the arithmetic of shapes.
+func BenchmarkTiny(b *testing.B) {
+	x, cond := i64([]int64{1, 2, 3, 4}, 4), tensor.Must(tensor.New(tensor.Bool, 4))
+	for _, c := range []struct {
+		op  *graph.Op
+		in  []*tensor.Tensor
+		out tensor.DType
+	}{
+		{add[0], []*tensor.Tensor{x, x}, tensor.Int64},
+		{equal[0], []*tensor.Tensor{x, x}, tensor.Bool},
+		{where[0], []*tensor.Tensor{cond, x, x}, tensor.Int64},
+		{cast[0], []*tensor.Tensor{x}, tensor.Bool},
+		{cast[0], []*tensor.Tensor{x}, tensor.Float32},
+		{neg[0], []*tensor.Tensor{x}, tensor.Int64},
+		{and[0], []*tensor.Tensor{cond, cond}, tensor.Bool},
+	} {
+		b.Run(c.op.Name+"/"+c.out.Short(), func(b *testing.B) {
+			n := &graph.Node{Op: c.op, In: make([]*graph.Value, len(c.in)), Out: make([]*graph.Value, 1)}
+			exec := &still{scratch: make([]uint64, 1<<13)}
+			ctx := graph.NewCtx(n, exec)
+			copy(ctx.In, c.in)
+			ctx.Out[0] = tensor.Must(tensor.New(c.out, 4))
+			for b.Loop() {
+				ctx.Begin(exec)
+				if err := c.op.Run(ctx); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -83,20 +83,20 @@ func orderingOrEqual(name string, k compare) []*graph.Op {
 // Less, LessOrEqual, Greater and GreaterOrEqual compare numbers; with NaN they are false.
 var (
 	less = ordering("Less", compare{
-		kernel.Less[float32], kernel.Less[float64], kernel.Less[int8], kernel.Less[int16], kernel.Less[int32],
+		kernel.LessFloats, kernel.Less[float64], kernel.Less[int8], kernel.Less[int16], kernel.Less[int32],
 		kernel.Less[int64], kernel.Less[uint8], kernel.Less[uint16], kernel.Less[uint32], kernel.Less[uint64],
 	})
 	greater = ordering("Greater", compare{
-		kernel.Greater[float32], kernel.Greater[float64], kernel.Greater[int8], kernel.Greater[int16], kernel.Greater[int32],
+		kernel.GreaterFloats, kernel.Greater[float64], kernel.Greater[int8], kernel.Greater[int16], kernel.Greater[int32],
 		kernel.Greater[int64], kernel.Greater[uint8], kernel.Greater[uint16], kernel.Greater[uint32], kernel.Greater[uint64],
 	})
 
 	lessOrEqual = orderingOrEqual("LessOrEqual", compare{
-		kernel.LessOrEqual[float32], kernel.LessOrEqual[float64], kernel.LessOrEqual[int8], kernel.LessOrEqual[int16], kernel.LessOrEqual[int32],
+		kernel.LessOrEqualFloats, kernel.LessOrEqual[float64], kernel.LessOrEqual[int8], kernel.LessOrEqual[int16], kernel.LessOrEqual[int32],
 		kernel.LessOrEqual[int64], kernel.LessOrEqual[uint8], kernel.LessOrEqual[uint16], kernel.LessOrEqual[uint32], kernel.LessOrEqual[uint64],
 	})
 	greaterOrEqual = orderingOrEqual("GreaterOrEqual", compare{
-		kernel.GreaterOrEqual[float32], kernel.GreaterOrEqual[float64], kernel.GreaterOrEqual[int8], kernel.GreaterOrEqual[int16], kernel.GreaterOrEqual[int32],
+		kernel.GreaterOrEqualFloats, kernel.GreaterOrEqual[float64], kernel.GreaterOrEqual[int8], kernel.GreaterOrEqual[int16], kernel.GreaterOrEqual[int32],
 		kernel.GreaterOrEqual[int64], kernel.GreaterOrEqual[uint8], kernel.GreaterOrEqual[uint16], kernel.GreaterOrEqual[uint32], kernel.GreaterOrEqual[uint64],
 	})
 )
@@ -116,7 +116,7 @@ var equal = family(
 )
 
 var equalNumbers = comparison(compare{
-	kernel.Equal[float32], kernel.Equal[float64], kernel.Equal[int8], kernel.Equal[int16], kernel.Equal[int32],
+	kernel.EqualFloats, kernel.Equal[float64], kernel.Equal[int8], kernel.Equal[int16], kernel.Equal[int32],
 	kernel.Equal[int64], kernel.Equal[uint8], kernel.Equal[uint16], kernel.Equal[uint32], kernel.Equal[uint64],
 })
 

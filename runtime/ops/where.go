@@ -126,5 +126,10 @@ func whereAll[T any](c *graph.Ctx, z, x, y []T) {
 		return
 	}
 	plan := broadcastPlan(c)
-	graph.Parallel(c, plan.Pieces(), plan.Grain(1<<14), whereArgs[T]{z, x, y, tensor.Data[bool](c.In[0]), plan})
+	pieces := plan.Pieces()
+	if pieces == 1 {
+		kernel.Where(z, tensor.Data[bool](c.In[0]), x, y, plan.Last(0), plan.Last(1), plan.Last(2))
+		return
+	}
+	graph.Parallel(c, pieces, plan.Grain(1<<14), whereArgs[T]{z, x, y, tensor.Data[bool](c.In[0]), plan})
 }

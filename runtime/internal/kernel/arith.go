@@ -251,35 +251,3 @@ func Equal[T comparable](y []bool, a, b []T, sa, sb int) {
 		y[i] = a[i*sa] == b[i*sb]
 	}
 }
-
-// And, Or and Xor of truth values.
-func And(y, a, b []bool, sa, sb int) {
-	for i := range y {
-		y[i] = a[i*sa] && b[i*sb]
-	}
-}
-
-// Or is a or b.
-func Or(y, a, b []bool, sa, sb int) {
-	for i := range y {
-		y[i] = a[i*sa] || b[i*sb]
-	}
-}
-
-// Xor is a or b, not both.
-func Xor(y, a, b []bool, sa, sb int) {
-	for i := range y {
-		y[i] = a[i*sa] != b[i*sb]
-	}
-}
-
-// Where takes x where cond holds, else y; z may be any of them that has step 1.
-func Where[T any](z []T, cond []bool, x, y []T, sc, sx, sy int) {
-	for i := range z {
-		if cond[i*sc] {
-			z[i] = x[i*sx]
-		} else {
-			z[i] = y[i*sy]
-		}
-	}
-}

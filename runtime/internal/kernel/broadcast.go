@@ -53,6 +53,9 @@ func Plan(out []int, shapes ...[]int) Axes {
 	return a
 }
 
+// Last is how far operand k moves along the innermost axis, 0 or 1.
+func (a *Axes) Last(k int) int { return a.Step[k][len(a.N)-1] }
+
 // Rows is the number of innermost loops.
 func (a *Axes) Rows() int {
 	n := 1

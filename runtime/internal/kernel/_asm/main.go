@@ -29,6 +29,7 @@ var families = map[string]func(){
 	"gemm":      gemm,
 	"norm":      norm,
 	"pool":      pool,
+	"select":    selects,
 	"spin":      spin,
 	"transpose": transpose,
 	"tree":      tree,

@@ -43,8 +43,8 @@ func (v *vec) suffix() string {
 
 var constants map[uint32]Mem // by bits, of the family that is generated
 
-// bits is a constant in all lanes: in a register where there are 32 of them, else in memory. Constants come before the loop.
-func (v *vec) bits(b uint32) Op {
+// memory is a constant in the lanes of the widest vectors.
+func (v *vec) memory(b uint32) Mem {
 	m, ok := constants[b]
 	if !ok {
 		m = GLOBL(fmt.Sprintf("vec_%08x", b), RODATA|NOPTR)
@@ -53,6 +53,12 @@ func (v *vec) bits(b uint32) Op {
 		}
 		constants[b] = m
 	}
+	return m
+}
+
+// bits is a constant in all lanes: in a register where there are 32 of them, else in memory. Constants come before the loop.
+func (v *vec) bits(b uint32) Op {
+	m := v.memory(b)
 	if !v.wide || v.full {
 		return m
 	}
