@@ -307,6 +307,9 @@ func tryModel(b []byte, r *rand.Rand) (stage string, err error) {
 	}
 	stage = "compile"
 	s, err := runtime.Compile(g, runtime.WithLimits(runtime.Limits{MaxPeakBytes: 256 << 20, MaxLoopIters: 1 << 16}), runtime.WithThreads(1))
+	if err != nil && strings.Contains(err.Error(), "the pass failed") {
+		panic(err) // as it would be without a net
+	}
 	if err != nil {
 		return stage, err
 	}

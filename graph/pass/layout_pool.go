@@ -16,6 +16,9 @@ func (l *c16) pool(n *graph.Node) *graph.Value {
 		return nil
 	}
 	pads := n.Ints("pads")
+	if len(pads) != 0 && len(pads) != 2*spatial || n.HasAttr("strides") && len(n.Ints("strides")) != spatial {
+		return nil // the kernel says what is wrong
+	}
 	for i, p := range pads {
 		if p >= kernel[i%spatial] {
 			return nil
@@ -32,6 +35,9 @@ func (l *c16) pool(n *graph.Node) *graph.Value {
 		case "strides":
 			attrs = append(attrs, graph.Ints(a.Name, lanesToo(n.Ints(a.Name), 1)...))
 		case "pads":
+			if len(pads) == 0 {
+				continue
+			}
 			attrs = append(attrs, graph.Ints(a.Name, append(lanesToo(pads[:spatial], 0), lanesToo(pads[spatial:], 0)...)...))
 		case "auto_pad", "ceil_mode", "count_include_pad":
 			attrs = append(attrs, a)

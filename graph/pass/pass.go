@@ -82,7 +82,7 @@ func Execution(t Target) []Pass {
 // Apply runs passes in order. The graph is verified after each, so that a faulty pass is named.
 func Apply(reg *graph.Registry, g *graph.Graph, passes []Pass) error {
 	for _, p := range passes {
-		changed, err := p.Run(reg, g)
+		changed, err := p.run(reg, g)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
@@ -93,6 +93,16 @@ func Apply(reg *graph.Registry, g *graph.Graph, passes []Pass) error {
 		}
 	}
 	return nil
+}
+
+// run is Run with an error in place of a panic: a fault of a pass must not end the program that compiles a strange model.
+func (p Pass) run(reg *graph.Registry, g *graph.Graph) (changed bool, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the pass failed: %v", r)
+		}
+	}()
+	return p.Run(reg, g)
 }
 
 // replace makes every reader in g, and in the graphs inside it, that reads a key of m read its value instead. The outputs of g itself

@@ -13,7 +13,6 @@ import (
 var (
 	useAVX512 bool
 	useAVX2   bool
-	hasVNNI   = cpu.X86.HasAVX512VNNI
 )
 
 func init() { setTier(tierOf(os.Getenv("ONNXRUN_ISA"), bestTier())) }
