@@ -36,14 +36,21 @@ func benchCmd() *cobra.Command {
 	var f runFlags
 	var duration time.Duration
 	var runs, warmup int
+	var kernels bool
 	c := &cobra.Command{
-		Use:   "bench MODEL [NAME=FILE…]",
-		Short: "Time a model: percentiles, load time, memory",
+		Use:   "bench MODEL [NAME=FILE…] | bench --kernels [WORD…]",
+		Short: "Time a model: percentiles, load time, memory; or the kernels, against what the processor can do",
 		Example: `  onnxrun bench model.onnx --threads 1
   onnxrun bench model.onnx --data test_data_set_0 --duration 2s --json
-  onnxrun bench model.onnx --set batch=8 --runs 100`,
-		Args: args(cobra.MinimumNArgs(1)),
+  onnxrun bench model.onnx --set batch=8 --runs 100
+  onnxrun bench --kernels --threads 1 matmul conv`,
 		RunE: func(c *cobra.Command, a []string) error {
+			if kernels {
+				return benchKernels(c, f.threadCount(), a, min(duration, 300*time.Millisecond))
+			}
+			if err := args(cobra.MinimumNArgs(1))(c, a); err != nil {
+				return err
+			}
 			ctx, cancel := f.context(c.Context())
 			defer cancel()
 			start := time.Now()
@@ -76,6 +83,7 @@ load %.1f ms, first run %.3f ms, arena %.1f MiB, peak memory %.1f MiB
 	}
 	f.add(c)
 	c.Flags().DurationVar(&duration, "duration", 2*time.Second, "how long to measure")
+	c.Flags().BoolVar(&kernels, "kernels", false, "measure the processor's peak and each kernel's share of it, or those kernels whose names have a WORD")
 	c.Flags().IntVar(&runs, "runs", 0, "measure so many runs, however long they take")
 	c.Flags().IntVar(&warmup, "warmup", 3, "runs before measuring")
 	return c

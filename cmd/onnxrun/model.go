@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,14 @@ func (f *runFlags) limits() (runtime.Limits, error) {
 		return runtime.Limits{}, usagef("--max-memory %s: want a size such as 256MB", f.memory)
 	}
 	return runtime.Limits{MaxPeakBytes: n}, nil
+}
+
+// threadCount is the number of threads that a run uses.
+func (f *runFlags) threadCount() int {
+	if f.threads > 0 {
+		return f.threads
+	}
+	return goruntime.GOMAXPROCS(0)
 }
 
 func (f *runFlags) options() ([]runtime.Option, error) {

@@ -11,7 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/runtime/kernelbench"
+	"github.com/onnxrun/onnxrun/runtime/ops"
 )
 
 // nodeTime is the time of one node over all measured runs.
@@ -21,6 +24,10 @@ type nodeTime struct {
 	Calls   int     `json:"calls"`
 	TotalMS float64 `json:"total_ms"`
 	Percent float64 `json:"percent"`
+	GFLOPS  float64 `json:"gflops,omitempty"` // of nodes that multiply matrices or convolve
+	GBs     float64 `json:"gbs"`              // inputs and outputs, each moved once
+	OfPeak  float64 `json:"of_peak"`          // percent of this machine's peak: of arithmetic, or of reading memory for other nodes
+	work    graph.Work
 }
 
 // traceEvent is a complete event of the Trace Event Format, which chrome://tracing and Perfetto read; times are in microseconds.
@@ -72,18 +79,21 @@ func profileCmd() *cobra.Command {
 					return err
 				}
 			}
-			byOp, byNode := p.list(p.ops), p.list(p.nodes)
-			if done, err := asJSON(c, map[string]any{"runs": runs, "total_ms": p.total, "ops": byOp, "nodes": byNode}); done {
+			peak := kernelbench.Measure(f.threadCount())
+			byOp, byNode := p.list(p.ops, peak), p.list(p.nodes, peak)
+			if done, err := asJSON(c, map[string]any{"runs": runs, "total_ms": p.total, "peak": peak, "ops": byOp, "nodes": byNode}); done {
 				return err
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintf(w, "%d runs, %.3f ms in nodes each\n\noperator\tcalls\tms a run\t%%\n", runs, p.total/float64(runs))
+			fmt.Fprintf(w, "%d runs, %.3f ms in nodes each; %d threads can do %.0f GFLOP/s and read %.0f GB/s\n\n", runs, p.total/float64(runs),
+				peak.Threads, peak.GFLOPS, peak.ReadGBs)
+			fmt.Fprintf(w, "operator\tcalls\tms a run\t%%\tGFLOP/s\tGB/s\t%% of peak\n")
 			for _, t := range byOp {
-				fmt.Fprintf(w, "%s\t%d\t%.4f\t%.1f\n", t.Op, t.Calls/runs, t.TotalMS/float64(runs), t.Percent)
+				fmt.Fprintf(w, "%s\t%d\t%.4f\t%.1f\t%s\n", t.Op, t.Calls/runs, t.TotalMS/float64(runs), t.Percent, t.rates())
 			}
-			fmt.Fprintf(w, "\nnode\toperator\tms a run\t%%\n")
+			fmt.Fprintf(w, "\nnode\toperator\tms a run\t%%\tGFLOP/s\tGB/s\t%% of peak\n")
 			for _, t := range byNode[:min(top, len(byNode))] {
-				fmt.Fprintf(w, "%s\t%s\t%.4f\t%.1f\n", t.Node, t.Op, t.TotalMS/float64(runs), t.Percent)
+				fmt.Fprintf(w, "%s\t%s\t%.4f\t%.1f\t%s\n", t.Node, t.Op, t.TotalMS/float64(runs), t.Percent, t.rates())
 			}
 			return w.Flush()
 		},
@@ -103,11 +113,20 @@ type profiler struct {
 	events     []traceEvent
 }
 
+// rates are the columns of arithmetic, memory and share of the peak.
+func (t *nodeTime) rates() string {
+	if t.GFLOPS == 0 {
+		return fmt.Sprintf("\t%.1f\t%.0f", t.GBs, t.OfPeak)
+	}
+	return fmt.Sprintf("%.1f\t%.1f\t%.0f", t.GFLOPS, t.GBs, t.OfPeak)
+}
+
 func (p *profiler) event(e runtime.Event) {
 	if !p.on {
 		return
 	}
 	took := ms(e.Took)
+	work := graph.WorkOf(ops.Registry(), e.Node, e.In, e.Out)
 	nested := e.Node.HasSubgraphs() // its time is that of the nodes inside
 	if !nested {
 		p.total += took
@@ -123,6 +142,8 @@ func (p *profiler) event(e runtime.Event) {
 		}
 		t.Calls++
 		t.TotalMS += took
+		t.work.Flops += work.Flops
+		t.work.Bytes += work.Bytes
 	}
 	if p.trace {
 		if p.begin.IsZero() {
@@ -140,11 +161,17 @@ func (p *profiler) event(e runtime.Event) {
 	}
 }
 
-func (p *profiler) list(m map[string]*nodeTime) []*nodeTime {
+func (p *profiler) list(m map[string]*nodeTime, peak kernelbench.Peak) []*nodeTime {
 	out := make([]*nodeTime, 0, len(m))
 	for _, t := range m {
 		if p.total > 0 {
 			t.Percent = 100 * t.TotalMS / p.total
+		}
+		if t.TotalMS > 0 {
+			t.GFLOPS, t.GBs = float64(t.work.Flops)/t.TotalMS/1e6, float64(t.work.Bytes)/t.TotalMS/1e6
+		}
+		if t.OfPeak = 100 * t.GFLOPS / peak.GFLOPS; t.GFLOPS == 0 {
+			t.OfPeak = 100 * t.GBs / peak.ReadGBs
 		}
 		out = append(out, t)
 	}

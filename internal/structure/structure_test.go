@@ -23,6 +23,7 @@ var allowed = []struct {
 	{"onnx/onnxgo", []string{"graph", "graph/tensor", "graph/tensor/gorgonia", "onnx", "runtime", "runtime/ops"}},
 	{"onnx/internal/...", []string{"graph", "graph/tensor", "onnx/internal/..."}},
 	{"runtime", []string{"graph", "graph/tensor", "graph/pass", "runtime/ops", "runtime/internal/..."}},
+	{"runtime/kernelbench", []string{"graph", "graph/tensor", "runtime", "runtime/ops", "runtime/internal/..."}},
 	{"runtime/ops", []string{"graph", "graph/tensor", "runtime/internal/kernel"}},
 	{"runtime/internal/kernel", []string{"graph/tensor"}},
 	{"runtime/internal/pool", []string{"runtime/internal/kernel"}},

@@ -30,6 +30,7 @@ var families = map[string]func(){
 	"norm":      norm,
 	"pool":      pool,
 	"select":    selects,
+	"peak":      peak,
 	"spin":      spin,
 	"transpose": transpose,
 	"tree":      tree,
