@@ -4,172 +4,172 @@
 
 package kernel
 
-// asmConv512B1M1 computes 1 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M1 computes s.tiles times 1 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M1(s *byte)
 
-// asmConv512B1M2 computes 2 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M2 computes s.tiles times 2 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M2(s *byte)
 
-// asmConv512B1M3 computes 3 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M3 computes s.tiles times 3 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M3(s *byte)
 
-// asmConv512B1M4 computes 4 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M4 computes s.tiles times 4 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M4(s *byte)
 
-// asmConv512B1M5 computes 5 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M5 computes s.tiles times 5 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M5(s *byte)
 
-// asmConv512B1M6 computes 6 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M6 computes s.tiles times 6 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M6(s *byte)
 
-// asmConv512B1M7 computes 7 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M7 computes s.tiles times 7 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M7(s *byte)
 
-// asmConv512B1M8 computes 8 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M8 computes s.tiles times 8 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M8(s *byte)
 
-// asmConv512B1M9 computes 9 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M9 computes s.tiles times 9 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M9(s *byte)
 
-// asmConv512B1M10 computes 10 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M10 computes s.tiles times 10 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M10(s *byte)
 
-// asmConv512B1M11 computes 11 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M11 computes s.tiles times 11 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M11(s *byte)
 
-// asmConv512B1M12 computes 12 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M12 computes s.tiles times 12 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M12(s *byte)
 
-// asmConv512B1M13 computes 13 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M13 computes s.tiles times 13 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M13(s *byte)
 
-// asmConv512B1M14 computes 14 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv512B1M14 computes s.tiles times 14 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B1M14(s *byte)
 
-// asmConv512B2M1 computes 1 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M1 computes s.tiles times 1 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M1(s *byte)
 
-// asmConv512B2M2 computes 2 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M2 computes s.tiles times 2 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M2(s *byte)
 
-// asmConv512B2M3 computes 3 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M3 computes s.tiles times 3 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M3(s *byte)
 
-// asmConv512B2M4 computes 4 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M4 computes s.tiles times 4 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M4(s *byte)
 
-// asmConv512B2M5 computes 5 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M5 computes s.tiles times 5 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M5(s *byte)
 
-// asmConv512B2M6 computes 6 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M6 computes s.tiles times 6 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M6(s *byte)
 
-// asmConv512B2M7 computes 7 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M7 computes s.tiles times 7 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M7(s *byte)
 
-// asmConv512B2M8 computes 8 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M8 computes s.tiles times 8 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M8(s *byte)
 
-// asmConv512B2M9 computes 9 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M9 computes s.tiles times 9 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M9(s *byte)
 
-// asmConv512B2M10 computes 10 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M10 computes s.tiles times 10 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M10(s *byte)
 
-// asmConv512B2M11 computes 11 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M11 computes s.tiles times 11 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M11(s *byte)
 
-// asmConv512B2M12 computes 12 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M12 computes s.tiles times 12 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M12(s *byte)
 
-// asmConv512B2M13 computes 13 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M13 computes s.tiles times 13 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M13(s *byte)
 
-// asmConv512B2M14 computes 14 pixels of *s, a ConvSpan of 2 blocks.
+// asmConv512B2M14 computes s.tiles times 14 pixels of *s, a ConvSpan of 2 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv512B2M14(s *byte)
 
-// asmConv2M1 computes 1 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M1 computes s.tiles times 1 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M1(s *byte)
 
-// asmConv2M2 computes 2 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M2 computes s.tiles times 2 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M2(s *byte)
 
-// asmConv2M3 computes 3 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M3 computes s.tiles times 3 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M3(s *byte)
 
-// asmConv2M4 computes 4 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M4 computes s.tiles times 4 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M4(s *byte)
 
-// asmConv2M5 computes 5 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M5 computes s.tiles times 5 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M5(s *byte)
 
-// asmConv2M6 computes 6 pixels of *s, a ConvSpan of 1 blocks.
+// asmConv2M6 computes s.tiles times 6 pixels of *s, a ConvSpan of 1 blocks. It counts tiles down and done up.
 //
 //go:noescape
 func asmConv2M6(s *byte)

@@ -33,6 +33,8 @@ type ConvSpan struct {
 
 	Reach int // of Taps
 	Count int // of products: the sum of the taps' lanes
+
+	tiles, done int // what assembly counts: tiles to compute, and bytes of Y that are computed in each block
 }
 
 // Run computes a number of pixels, see convSpanGo.
@@ -54,18 +56,20 @@ func (s *ConvSpan) Run(pixels int) {
 		convSpanGo(s, pixels)
 		return
 	}
-	t := *s
-	for tiles := (pixels + most - 1) / most; tiles > 0; tiles-- { // of nearly equal size: narrow ones use the registers badly
-		m := (pixels + tiles - 1) / tiles
-		t.tile(m)
-		if pixels -= m; pixels == 0 {
-			return
-		}
-		t.X, t.Y = t.X[m*t.Step:], t.Y[16*m:]
+	// Tiles are of nearly equal size: narrow ones use the registers badly.
+	t, tiles := *s, (pixels+most-1)/most
+	m, wider := pixels/tiles, pixels%tiles
+	if wider > 0 {
+		t.tiles = wider
+		t.run(m + 1)
+		n := wider * (m + 1)
+		t.X, t.Y = t.X[n*t.Step:], t.Y[16*n:]
 		if t.R != nil {
-			t.R = t.R[16*m:]
+			t.R = t.R[16*n:]
 		}
 	}
+	t.tiles = tiles - wider
+	t.run(m)
 }
 
 // convSpanGo is the contract of ConvSpan.Run: for all pixels p, blocks b and channels c

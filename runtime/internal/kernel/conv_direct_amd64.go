@@ -15,8 +15,9 @@ func spanTile() int {
 	return 0
 }
 
-// tile computes m pixels, at most spanTile.
-func (s *ConvSpan) tile(m int) {
+// run computes s.tiles tiles of m pixels, at most spanTile.
+func (s *ConvSpan) run(m int) {
+	s.done = 0
 	p := (*byte)(unsafe.Pointer(s))
 	switch {
 	case useAVX512 && s.Blocks == 2:
@@ -82,9 +83,9 @@ func (s *ConvSpan) tile(m int) {
 			asmConv512B1M14(p)
 		}
 	default:
+		t := *s
 		convTile2(p, m)
 		if s.Blocks == 2 {
-			t := *s
 			t.W, t.Bias, t.Y = t.W[t.WNext:], t.Bias[16:], t.Y[t.YNext:]
 			if t.R != nil {
 				t.R = t.R[t.RNext:]

@@ -2,5 +2,5 @@
 
 package kernel
 
-func spanTile() int          { return 0 }
-func (s *ConvSpan) tile(int) {}
+func spanTile() int         { return 0 }
+func (s *ConvSpan) run(int) {}

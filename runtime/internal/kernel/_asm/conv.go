@@ -12,6 +12,7 @@ import (
 const (
 	spanTaps, spanTapCount, spanX, spanStep, spanW, spanBias, spanY, spanR = 0, 8, 24, 48, 56, 80, 104, 128
 	spanWNext, spanYNext, spanRNext, spanLo, spanHi, spanMore, spanLast    = 160, 168, 176, 184, 188, 192, 193
+	spanTiles, spanDone                                                    = 216, 224
 )
 
 // conv generates the tiles of direct convolutions: m pixels by one or two blocks of 16 channels. Sums run over k in order, in fused multiply-adds.
@@ -30,7 +31,7 @@ func conv() {
 func convTile(name string, m, blocks, width int, regs []VecPhysical) {
 	TEXT(name, NOSPLIT|NOFRAME, "func(s *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s computes %d pixels of *s, a ConvSpan of %d blocks.", name, m, blocks))
+	Doc(fmt.Sprintf("%s computes s.tiles times %d pixels of *s, a ConvSpan of %d blocks. It counts tiles down and done up.", name, m, blocks))
 	per := 16 / width // vectors of a block
 	nv := blocks * per
 	sum := func(r, v int) VecPhysical { return regs[r*nv+v] }
@@ -42,15 +43,16 @@ func convTile(name string, m, blocks, width int, regs []VecPhysical) {
 	taps, tap, x, w, wNext, lanes := RAX, RSI, RBX, RCX, RDX, R15
 	in := rows{[]GPPhysical{R8, R10, R11, R12, R14}, R9}
 	bases := (m + 2) / 3
-	field(spanTapCount, taps)
-	field(spanTaps, tap)
 	field(spanX, x)
-	field(spanW, w)
 	field(spanWNext, wNext)
 	field(spanStep, in.stride)
 	SHLQ(Imm(2), wNext)
 	SHLQ(Imm(2), in.stride)
 	LEAQ(Mem{Base: in.stride, Index: in.stride, Scale: 2}, R13)
+	Label("tile")
+	field(spanTapCount, taps)
+	field(spanTaps, tap)
+	field(spanW, w)
 	for i := range m * nv {
 		if width == 16 {
 			VPXORD(regs[i], regs[i], regs[i])
@@ -119,14 +121,20 @@ func convTile(name string, m, blocks, width int, regs []VecPhysical) {
 	JNZ(LabelRef("tap"))
 
 	Label("sums")
-	out, next := RBX, RCX
-	// each calls f for the vectors of the tile at the pointer out and next bytes from block to block.
+	out, next := RAX, RCX
+	// operand points out at the tile in a tensor of blocks, next elements from one to the next.
+	operand := func(tensor, blockNext int) {
+		field(tensor, out)
+		ADDQ(Mem{Base: span, Disp: spanDone}, out)
+		field(blockNext, next)
+	}
+	// each calls f for the vectors of the tile at the pointer out.
 	each := func(f func(at Mem, sum VecPhysical)) {
 		for r := range m {
 			for v := range nv {
 				at := Mem{Base: out, Disp: r*64 + v%per*width*4}
 				if v/per > 0 {
-					at.Index, at.Scale = next, 1
+					at.Index, at.Scale = next, 4
 				}
 				f(at, sum(r, v))
 			}
@@ -135,9 +143,7 @@ func convTile(name string, m, blocks, width int, regs []VecPhysical) {
 	add := func(at Mem, sum VecPhysical) { VADDPS(at, sum, sum) }
 	CMPB(Mem{Base: span, Disp: spanMore}, Imm(0))
 	JEQ(LabelRef("last"))
-	field(spanY, out)
-	field(spanYNext, next)
-	SHLQ(Imm(2), next)
+	operand(spanY, spanYNext)
 	each(add)
 	Label("last")
 	CMPB(Mem{Base: span, Disp: spanLast}, Imm(0))
@@ -149,24 +155,34 @@ func convTile(name string, m, blocks, width int, regs []VecPhysical) {
 			VADDPS(weight[v], sum(r, v), sum(r, v))
 		}
 	}
-	field(spanR, out)
-	TESTQ(out, out)
-	JZ(LabelRef("bounds"))
-	field(spanRNext, next)
-	SHLQ(Imm(2), next)
+	CMPQ(Mem{Base: span, Disp: spanR}, Imm(0))
+	JEQ(LabelRef("lower"))
+	operand(spanR, spanRNext)
 	each(add)
-	Label("bounds")
+	const infinity = 0x7f800000
+	Label("lower")
+	CMPL(Mem{Base: span, Disp: spanLo}, U32(infinity|1<<31))
+	JEQ(LabelRef("upper"))
 	VBROADCASTSS(Mem{Base: span, Disp: spanLo}, pixel[0])
-	VBROADCASTSS(Mem{Base: span, Disp: spanHi}, pixel[1])
 	for i := range m * nv { // the sum second: NaN stays
 		VMAXPS(regs[i], pixel[0], regs[i])
-		VMINPS(regs[i], pixel[1], regs[i])
+	}
+	Label("upper")
+	CMPL(Mem{Base: span, Disp: spanHi}, U32(infinity))
+	JEQ(LabelRef("store"))
+	VBROADCASTSS(Mem{Base: span, Disp: spanHi}, pixel[0])
+	for i := range m * nv {
+		VMINPS(regs[i], pixel[0], regs[i])
 	}
 	Label("store")
-	field(spanY, out)
-	field(spanYNext, next)
-	SHLQ(Imm(2), next)
+	operand(spanY, spanYNext)
 	each(func(at Mem, sum VecPhysical) { VMOVUPS(sum, at) })
+	for range m {
+		ADDQ(in.stride, x)
+	}
+	ADDQ(U32(uint32(m*64)), Mem{Base: span, Disp: spanDone})
+	DECQ(Mem{Base: span, Disp: spanTiles})
+	JNZ(LabelRef("tile"))
 	VZEROUPPER()
 	RET()
 }
