@@ -413,3 +413,48 @@ func TestTransposeC16(t *testing.T) {
 		}},
 	}, pass.TransposeC16)
 }
+
+func TestGatherRows(t *testing.T) {
+	// roll moves the first k along an axis to its end.
+	roll := func(b formBuilder, x *graph.Value, axis, k int) *graph.Value {
+		head := b.Op("Slice", x, b.Ints(0), b.Ints(k), b.Ints(axis))
+		return b.Op("Concat", b.Op("Slice", x, b.Ints(k), b.Ints(1000), b.Ints(axis)), head, graph.Int("axis", axis))
+	}
+	windows := func(b formBuilder, x *graph.Value) *graph.Value {
+		return b.Op("Transpose", b.Op("Reshape", x, b.Ints(2, 2, 2, 3, 2, 16)), graph.Ints("perm", 0, 1, 3, 2, 4, 5))
+	}
+	checkForms(t, matrix(graph.Dims(2, 4, 6, 16)...), []form{
+		{"rolled windows", "Reshape Gather Reshape Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.op("Relu", b.Op("Reshape", windows(b, roll(b, roll(b, x, 1, 1), 2, 2)), b.Ints(-1, 4, 16)))
+		}},
+		{"merged patches", "Reshape Gather Reshape Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			every := func(x *graph.Value, axis, from int) *graph.Value {
+				return b.Op("Slice", x, b.Ints(from), b.Ints(1000), b.Ints(axis), b.Ints(2))
+			}
+			even, odd := every(x, 1, 0), every(x, 1, 1)
+			return b.op("Relu", b.Op("Concat", every(even, 2, 0), every(odd, 2, 0), every(even, -2, 1), every(odd, -2, 1), graph.Int("axis", -1)))
+		}},
+		{"read twice", "Reshape Gather Reshape Relu Sub", func(b formBuilder, x *graph.Value) *graph.Value {
+			h := roll(b, x, 0, 1)
+			return b.op("Sub", h, b.op("Relu", h))
+		}},
+		{"an output on the way", "Reshape Gather Reshape Reshape Gather Reshape", func(b formBuilder, x *graph.Value) *graph.Value {
+			h := roll(b, x, 1, 3)
+			b.Output(h)
+			return windows(b, h)
+		}},
+		{"one move", "Reshape Transpose", windows},
+		{"rows are cut", "Slice Slice Concat", func(b formBuilder, x *graph.Value) *graph.Value { return roll(b, x, 3, 4) }},
+		{"rows are turned at last", "Reshape Gather Reshape Transpose Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.Op("Transpose", roll(b, x, 1, 1), graph.Ints("perm", 0, 3, 1, 2))
+			return b.op("Relu", y)
+		}},
+		{"two sources", "Slice Exp Slice Concat Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+			part := func(x *graph.Value) *graph.Value { return b.Op("Slice", x, b.Ints(0), b.Ints(1), b.Ints(1)) }
+			return b.op("Relu", b.Op("Concat", part(x), part(b.op("Exp", x)), graph.Int("axis", 1)))
+		}},
+	}, pass.GatherRows)
+	checkForms(t, matrix(graph.Sym("batch"), graph.Size(4), graph.Size(16)), []form{
+		{"a size is not known", "Slice Slice Concat", func(b formBuilder, x *graph.Value) *graph.Value { return roll(b, x, 1, 1) }},
+	}, pass.GatherRows)
+}

@@ -50,6 +50,7 @@ var layouts = []Pass{
 	{"pack_recurrent", PackRecurrent},
 	{"c16", C16}, // after the fusions that look for Conv
 	{"transpose_c16", TransposeC16},
+	{"gather_rows", GatherRows},           // after c16, whose blocks take slices and concatenations of channels as they are
 	{"fuse_skipnorm", FuseSkipNorm},       // after the products, which take over sums
 	{"fuse_elementwise", FuseElementwise}, // last: takes what nothing else has
 }
