@@ -204,6 +204,16 @@ func asmWinogradOut512Tile4(w *byte)
 //go:noescape
 func asmWinogradOut2Tile4(w *byte)
 
+// asmWinogradPack512Tile4 transforms the kernels *w, a winogradPacking, for tiles of 4.
+//
+//go:noescape
+func asmWinogradPack512Tile4(w *byte)
+
+// asmWinogradPack2Tile4 transforms the kernels *w, a winogradPacking, for tiles of 4.
+//
+//go:noescape
+func asmWinogradPack2Tile4(w *byte)
+
 // asmWinogradIn512Tile2 is the input transform *w, a winogradInput, for tiles of 2.
 //
 //go:noescape
@@ -233,3 +243,13 @@ func asmWinogradOut512Tile2(w *byte)
 //
 //go:noescape
 func asmWinogradOut2Tile2(w *byte)
+
+// asmWinogradPack512Tile2 transforms the kernels *w, a winogradPacking, for tiles of 2.
+//
+//go:noescape
+func asmWinogradPack512Tile2(w *byte)
+
+// asmWinogradPack2Tile2 transforms the kernels *w, a winogradPacking, for tiles of 2.
+//
+//go:noescape
+func asmWinogradPack2Tile2(w *byte)

@@ -10439,6 +10439,1774 @@ next:
 	VZEROUPPER
 	RET
 
+// func asmWinogradPack512Tile4(w *byte)
+// Requires: AVX, AVX512F
+TEXT ·asmWinogradPack512Tile4(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   (BX), Z0
+	VMULPD      winogradDouble0<>+0(SB), Z0, Z0
+	VCVTPS2PD   64(BX), Z1
+	VMULPD      winogradDouble0<>+0(SB), Z1, Z1
+	VCVTPS2PD   128(BX), Z2
+	VMULPD      winogradDouble0<>+0(SB), Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Z0
+	VMULPD      winogradDouble1<>+0(SB), Z0, Z0
+	VCVTPS2PD   384(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z0
+	VCVTPS2PD   192(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   64(BX), Z1
+	VMULPD      winogradDouble1<>+0(SB), Z1, Z1
+	VCVTPS2PD   448(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z1
+	VCVTPS2PD   256(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   128(BX), Z2
+	VMULPD      winogradDouble1<>+0(SB), Z2, Z2
+	VCVTPS2PD   512(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z2
+	VCVTPS2PD   320(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Z0
+	VMULPD      winogradDouble4<>+0(SB), Z0, Z0
+	VCVTPS2PD   384(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z0
+	VCVTPS2PD   192(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   64(BX), Z1
+	VMULPD      winogradDouble4<>+0(SB), Z1, Z1
+	VCVTPS2PD   448(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z1
+	VCVTPS2PD   256(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   128(BX), Z2
+	VMULPD      winogradDouble4<>+0(SB), Z2, Z2
+	VCVTPS2PD   512(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z2
+	VCVTPS2PD   320(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   384(BX), Z0
+	VCVTPS2PD   448(BX), Z1
+	VCVTPS2PD   512(BX), Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)(CX*2)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   32(BX), Z0
+	VMULPD      winogradDouble0<>+0(SB), Z0, Z0
+	VCVTPS2PD   96(BX), Z1
+	VMULPD      winogradDouble0<>+0(SB), Z1, Z1
+	VCVTPS2PD   160(BX), Z2
+	VMULPD      winogradDouble0<>+0(SB), Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Z0
+	VMULPD      winogradDouble1<>+0(SB), Z0, Z0
+	VCVTPS2PD   416(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z0
+	VCVTPS2PD   224(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   96(BX), Z1
+	VMULPD      winogradDouble1<>+0(SB), Z1, Z1
+	VCVTPS2PD   480(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z1
+	VCVTPS2PD   288(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   160(BX), Z2
+	VMULPD      winogradDouble1<>+0(SB), Z2, Z2
+	VCVTPS2PD   544(BX), Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z2
+	VCVTPS2PD   352(BX), Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Z0
+	VMULPD      winogradDouble4<>+0(SB), Z0, Z0
+	VCVTPS2PD   416(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z0
+	VCVTPS2PD   224(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   96(BX), Z1
+	VMULPD      winogradDouble4<>+0(SB), Z1, Z1
+	VCVTPS2PD   480(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z1
+	VCVTPS2PD   288(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   160(BX), Z2
+	VMULPD      winogradDouble4<>+0(SB), Z2, Z2
+	VCVTPS2PD   544(BX), Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z2
+	VCVTPS2PD   352(BX), Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   416(BX), Z0
+	VCVTPS2PD   480(BX), Z1
+	VCVTPS2PD   544(BX), Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(DX)(CX*1)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)(CX*2)
+	ADDQ        $0x00000240, BX
+	ADDQ        R8, R14
+	DECQ        AX
+	JNZ         channel
+	VZEROUPPER
+	RET
+
+DATA winogradDouble0<>+0(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+8(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+16(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+24(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+32(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+40(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+48(SB)/8, $0x3ff23456789abcdf
+DATA winogradDouble0<>+56(SB)/8, $0x3ff23456789abcdf
+GLOBL winogradDouble0<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble1<>+0(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+8(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+16(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+24(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+32(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+40(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+48(SB)/8, $0xbfe607667c6dcce3
+DATA winogradDouble1<>+56(SB)/8, $0xbfe607667c6dcce3
+GLOBL winogradDouble1<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble2<>+0(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+8(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+16(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+24(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+32(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+40(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+48(SB)/8, $0xbfd135c81135c811
+DATA winogradDouble2<>+56(SB)/8, $0xbfd135c81135c811
+GLOBL winogradDouble2<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble3<>+0(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+8(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+16(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+24(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+32(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+40(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+48(SB)/8, $0xbfdb89401b89401c
+DATA winogradDouble3<>+56(SB)/8, $0xbfdb89401b89401c
+GLOBL winogradDouble3<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble4<>+0(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+8(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+16(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+24(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+32(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+40(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+48(SB)/8, $0x3fbe98801e98801f
+DATA winogradDouble4<>+56(SB)/8, $0x3fbe98801e98801f
+GLOBL winogradDouble4<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble5<>+0(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+8(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+16(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+24(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+32(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+40(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+48(SB)/8, $0x3fd135c81135c811
+DATA winogradDouble5<>+56(SB)/8, $0x3fd135c81135c811
+GLOBL winogradDouble5<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble6<>+0(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+8(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+16(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+24(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+32(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+40(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+48(SB)/8, $0x3fc6f26016f26017
+DATA winogradDouble6<>+56(SB)/8, $0x3fc6f26016f26017
+GLOBL winogradDouble6<>(SB), RODATA|NOPTR, $64
+
+// func asmWinogradPack2Tile4(w *byte)
+// Requires: AVX, FMA3
+TEXT ·asmWinogradPack2Tile4(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   (BX), Y0
+	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
+	VCVTPS2PD   64(BX), Y1
+	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
+	VCVTPS2PD   128(BX), Y2
+	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Y0
+	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
+	VCVTPS2PD   384(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
+	VCVTPS2PD   192(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   64(BX), Y1
+	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
+	VCVTPS2PD   448(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
+	VCVTPS2PD   256(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   128(BX), Y2
+	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
+	VCVTPS2PD   512(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
+	VCVTPS2PD   320(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Y0
+	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
+	VCVTPS2PD   384(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
+	VCVTPS2PD   192(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   64(BX), Y1
+	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
+	VCVTPS2PD   448(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
+	VCVTPS2PD   256(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   128(BX), Y2
+	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
+	VCVTPS2PD   512(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
+	VCVTPS2PD   320(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   384(BX), Y0
+	VCVTPS2PD   448(BX), Y1
+	VCVTPS2PD   512(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)(CX*2)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   16(BX), Y0
+	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
+	VCVTPS2PD   80(BX), Y1
+	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
+	VCVTPS2PD   144(BX), Y2
+	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   16(BX), Y0
+	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
+	VCVTPS2PD   400(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
+	VCVTPS2PD   208(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   80(BX), Y1
+	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
+	VCVTPS2PD   464(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
+	VCVTPS2PD   272(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   144(BX), Y2
+	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
+	VCVTPS2PD   528(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
+	VCVTPS2PD   336(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   16(BX), Y0
+	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
+	VCVTPS2PD   400(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
+	VCVTPS2PD   208(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   80(BX), Y1
+	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
+	VCVTPS2PD   464(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
+	VCVTPS2PD   272(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   144(BX), Y2
+	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
+	VCVTPS2PD   528(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
+	VCVTPS2PD   336(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   400(BX), Y0
+	VCVTPS2PD   464(BX), Y1
+	VCVTPS2PD   528(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)(CX*2)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   32(BX), Y0
+	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
+	VCVTPS2PD   96(BX), Y1
+	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
+	VCVTPS2PD   160(BX), Y2
+	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Y0
+	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
+	VCVTPS2PD   416(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
+	VCVTPS2PD   224(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   96(BX), Y1
+	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
+	VCVTPS2PD   480(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
+	VCVTPS2PD   288(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   160(BX), Y2
+	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
+	VCVTPS2PD   544(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
+	VCVTPS2PD   352(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Y0
+	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
+	VCVTPS2PD   416(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
+	VCVTPS2PD   224(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   96(BX), Y1
+	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
+	VCVTPS2PD   480(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
+	VCVTPS2PD   288(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   160(BX), Y2
+	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
+	VCVTPS2PD   544(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
+	VCVTPS2PD   352(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   416(BX), Y0
+	VCVTPS2PD   480(BX), Y1
+	VCVTPS2PD   544(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)(CX*2)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   48(BX), Y0
+	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
+	VCVTPS2PD   112(BX), Y1
+	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
+	VCVTPS2PD   176(BX), Y2
+	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   48(BX), Y0
+	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
+	VCVTPS2PD   432(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
+	VCVTPS2PD   240(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   112(BX), Y1
+	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
+	VCVTPS2PD   496(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
+	VCVTPS2PD   304(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   176(BX), Y2
+	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
+	VCVTPS2PD   560(BX), Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
+	VCVTPS2PD   368(BX), Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   48(BX), Y0
+	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
+	VCVTPS2PD   432(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
+	VCVTPS2PD   240(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   112(BX), Y1
+	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
+	VCVTPS2PD   496(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
+	VCVTPS2PD   304(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   176(BX), Y2
+	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
+	VCVTPS2PD   560(BX), Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
+	VCVTPS2PD   368(BX), Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   432(BX), Y0
+	VCVTPS2PD   496(BX), Y1
+	VCVTPS2PD   560(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(DX)(CX*1)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)(CX*2)
+	ADDQ        $0x00000240, BX
+	ADDQ        R8, R14
+	DECQ        AX
+	JNZ         channel
+	VZEROUPPER
+	RET
+
 // func asmWinogradIn512Tile2(w *byte)
 // Requires: AVX, AVX512F
 TEXT ·asmWinogradIn512Tile2(SB), NOSPLIT|NOFRAME, $0-8
@@ -11683,5 +13451,811 @@ half1stage0:
 next:
 	DECQ (SP)
 	JNZ  tile
+	VZEROUPPER
+	RET
+
+// func asmWinogradPack512Tile2(w *byte)
+// Requires: AVX, AVX512F
+TEXT ·asmWinogradPack512Tile2(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   (BX), Z0
+	VMULPD      winogradDouble7<>+0(SB), Z0, Z0
+	VCVTPS2PD   64(BX), Z1
+	VMULPD      winogradDouble7<>+0(SB), Z1, Z1
+	VCVTPS2PD   128(BX), Z2
+	VMULPD      winogradDouble7<>+0(SB), Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Z0
+	VMULPD      winogradDouble8<>+0(SB), Z0, Z0
+	VCVTPS2PD   384(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z0
+	VCVTPS2PD   192(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   64(BX), Z1
+	VMULPD      winogradDouble8<>+0(SB), Z1, Z1
+	VCVTPS2PD   448(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z1
+	VCVTPS2PD   256(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   128(BX), Z2
+	VMULPD      winogradDouble8<>+0(SB), Z2, Z2
+	VCVTPS2PD   512(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z2
+	VCVTPS2PD   320(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   384(BX), Z0
+	VCVTPS2PD   448(BX), Z1
+	VCVTPS2PD   512(BX), Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, (SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, (DX)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   32(BX), Z0
+	VMULPD      winogradDouble7<>+0(SB), Z0, Z0
+	VCVTPS2PD   96(BX), Z1
+	VMULPD      winogradDouble7<>+0(SB), Z1, Z1
+	VCVTPS2PD   160(BX), Z2
+	VMULPD      winogradDouble7<>+0(SB), Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Z0
+	VMULPD      winogradDouble8<>+0(SB), Z0, Z0
+	VCVTPS2PD   416(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z0
+	VCVTPS2PD   224(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z0, Z3
+	VADDPD      Z12, Z0, Z0
+	VCVTPS2PD   96(BX), Z1
+	VMULPD      winogradDouble8<>+0(SB), Z1, Z1
+	VCVTPS2PD   480(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z1
+	VCVTPS2PD   288(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z1, Z4
+	VADDPD      Z12, Z1, Z1
+	VCVTPS2PD   160(BX), Z2
+	VMULPD      winogradDouble8<>+0(SB), Z2, Z2
+	VCVTPS2PD   544(BX), Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z2
+	VCVTPS2PD   352(BX), Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z2, Z5
+	VADDPD      Z12, Z2, Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z3, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z5, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z4, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z5, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   416(BX), Z0
+	VCVTPS2PD   480(BX), Z1
+	VCVTPS2PD   544(BX), Z2
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMOVAPD     Z0, Z6
+	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
+	VMOVAPD     Z2, Z12
+	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
+	VMOVAPD     Z1, Z12
+	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
+	VSUBPD      Z12, Z6, Z7
+	VADDPD      Z12, Z6, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(SI)(CX*1)
+	VCVTPD2PS   Z7, Y7
+	VMOVUPS     Y7, 32(SI)(CX*2)
+	VMOVAPD     Z2, Z6
+	VCVTPD2PS   Z6, Y6
+	VMOVUPS     Y6, 32(DX)
+	ADDQ        $0x00000240, BX
+	ADDQ        R8, R14
+	DECQ        AX
+	JNZ         channel
+	VZEROUPPER
+	RET
+
+DATA winogradDouble7<>+0(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+8(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+16(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+24(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+32(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+40(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+48(SB)/8, $0x3ff0000000000000
+DATA winogradDouble7<>+56(SB)/8, $0x3ff0000000000000
+GLOBL winogradDouble7<>(SB), RODATA|NOPTR, $64
+
+DATA winogradDouble8<>+0(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+8(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+16(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+24(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+32(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+40(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+48(SB)/8, $0x3fe0000000000000
+DATA winogradDouble8<>+56(SB)/8, $0x3fe0000000000000
+GLOBL winogradDouble8<>(SB), RODATA|NOPTR, $64
+
+// func asmWinogradPack2Tile2(w *byte)
+// Requires: AVX, FMA3
+TEXT ·asmWinogradPack2Tile2(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   (BX), Y0
+	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
+	VCVTPS2PD   64(BX), Y1
+	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
+	VCVTPS2PD   128(BX), Y2
+	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   (BX), Y0
+	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
+	VCVTPS2PD   384(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
+	VCVTPS2PD   192(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   64(BX), Y1
+	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
+	VCVTPS2PD   448(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
+	VCVTPS2PD   256(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   128(BX), Y2
+	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
+	VCVTPS2PD   512(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
+	VCVTPS2PD   320(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   384(BX), Y0
+	VCVTPS2PD   448(BX), Y1
+	VCVTPS2PD   512(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, (SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, (DX)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   16(BX), Y0
+	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
+	VCVTPS2PD   80(BX), Y1
+	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
+	VCVTPS2PD   144(BX), Y2
+	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   16(BX), Y0
+	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
+	VCVTPS2PD   400(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
+	VCVTPS2PD   208(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   80(BX), Y1
+	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
+	VCVTPS2PD   464(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
+	VCVTPS2PD   272(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   144(BX), Y2
+	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
+	VCVTPS2PD   528(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
+	VCVTPS2PD   336(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   400(BX), Y0
+	VCVTPS2PD   464(BX), Y1
+	VCVTPS2PD   528(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 16(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 16(DX)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   32(BX), Y0
+	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
+	VCVTPS2PD   96(BX), Y1
+	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
+	VCVTPS2PD   160(BX), Y2
+	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   32(BX), Y0
+	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
+	VCVTPS2PD   416(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
+	VCVTPS2PD   224(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   96(BX), Y1
+	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
+	VCVTPS2PD   480(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
+	VCVTPS2PD   288(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   160(BX), Y2
+	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
+	VCVTPS2PD   544(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
+	VCVTPS2PD   352(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   416(BX), Y0
+	VCVTPS2PD   480(BX), Y1
+	VCVTPS2PD   544(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 32(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 32(DX)
+	MOVQ        R14, SI
+	LEAQ        (CX)(CX*2), DX
+	ADDQ        SI, DX
+	VCVTPS2PD   48(BX), Y0
+	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
+	VCVTPS2PD   112(BX), Y1
+	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
+	VCVTPS2PD   176(BX), Y2
+	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   48(BX), Y0
+	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
+	VCVTPS2PD   432(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
+	VCVTPS2PD   240(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y0, Y3
+	VADDPD      Y12, Y0, Y0
+	VCVTPS2PD   112(BX), Y1
+	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
+	VCVTPS2PD   496(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
+	VCVTPS2PD   304(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y1, Y4
+	VADDPD      Y12, Y1, Y1
+	VCVTPS2PD   176(BX), Y2
+	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
+	VCVTPS2PD   560(BX), Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
+	VCVTPS2PD   368(BX), Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y2, Y5
+	VADDPD      Y12, Y2, Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y3, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y5, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y4, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y5, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	LEAQ        (SI)(CX*2), SI
+	LEAQ        (DX)(CX*2), DX
+	VCVTPS2PD   432(BX), Y0
+	VCVTPS2PD   496(BX), Y1
+	VCVTPS2PD   560(BX), Y2
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)
+	VMOVAPD     Y0, Y6
+	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
+	VMOVAPD     Y2, Y12
+	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
+	VMOVAPD     Y1, Y12
+	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
+	VSUBPD      Y12, Y6, Y7
+	VADDPD      Y12, Y6, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(SI)(CX*1)
+	VCVTPD2PSY  Y7, X7
+	VMOVUPS     X7, 48(SI)(CX*2)
+	VMOVAPD     Y2, Y6
+	VCVTPD2PSY  Y6, X6
+	VMOVUPS     X6, 48(DX)
+	ADDQ        $0x00000240, BX
+	ADDQ        R8, R14
+	DECQ        AX
+	JNZ         channel
 	VZEROUPPER
 	RET

@@ -19,28 +19,53 @@ func winogradPanel(out, j int) (first, width int) {
 // PackWinograd transforms the kernels w [out, in, 3, 3] to U = G g Gᵀ, in float64, and packs panels lo to hi-1 of the output channels:
 // [panel][position of the patch][in][column of the panel]. Columns beyond out are zero.
 func PackWinograd(dst, w []float32, m, out, in, lo, hi int) {
-	g, n := winogradG(m), m+2
+	const (
+		chunk = 4             // input channels at a time
+		plane = chunk*32 + 16 // their results lie close together first: positions in the panel are a power of 2 apart and push each other out of the cache
+	)
+	var (
+		taps [chunk * 9 * 16]float32
+		near [winogradMaxPositions * plane]float32
+	)
+	n := m + 2
 	for j := lo; j < hi; j++ {
 		first, width := winogradPanel(out, j)
 		panel := dst[n*n*in*first:][:n*n*in*width]
-		for c := range in {
-			for q := range width {
+		for c := 0; c < in; c += chunk {
+			p := winogradPacking{src: taps[:], plane: plane, next: width, count: min(chunk, in-c)}
+			for q := 0; q < width; q += 16 {
 				o := first + q
-				if o >= out {
-					for p := range n * n {
-						panel[(p*in+c)*width+q] = 0
-					}
-					continue
+				Block16(taps[:], w[(o*in+c)*9:], min(16, out-o), in*9, 9*p.count)
+				p.dst = near[q:]
+				p.run(m)
+			}
+			for i := range n * n {
+				copy(panel[(i*in+c)*width:], near[i*plane:][:p.count*width])
+			}
+		}
+	}
+}
+
+// winogradPacking transforms the kernels from count input channels to 16 output channels. Assembly knows the fields by their offsets.
+type winogradPacking struct {
+	src, dst    []float32 // [count][9 weights][16]; position ξ is at dst[ξ*plane:], 16 lanes
+	plane, next int       // elements from position to position and from channel to channel in dst
+	count       int
+}
+
+// runGo is the contract of the transform of kernels.
+func (w *winogradPacking) runGo(m int) {
+	g, n := winogradG(m), m+2
+	for c := range w.count {
+		for lane := range winogradLanes {
+			k := w.src[c*9*winogradLanes+lane:]
+			for y := range n {
+				var t [3]float64 // row y of G g
+				for x := range 3 {
+					t[x] = g[y][0]*float64(k[x*16]) + g[y][1]*float64(k[(3+x)*16]) + g[y][2]*float64(k[(6+x)*16])
 				}
-				k := w[(o*in+c)*9:][:9]
-				for y := range n {
-					var t [3]float64 // row y of G g
-					for x := range 3 {
-						t[x] = g[y][0]*float64(k[x]) + g[y][1]*float64(k[3+x]) + g[y][2]*float64(k[6+x])
-					}
-					for x := range n {
-						panel[((y*n+x)*in+c)*width+q] = float32(t[0]*g[x][0] + t[1]*g[x][1] + t[2]*g[x][2])
-					}
+				for x := range n {
+					w.dst[c*w.next+(y*n+x)*w.plane+lane] = float32(t[0]*g[x][0] + t[1]*g[x][1] + t[2]*g[x][2])
 				}
 			}
 		}

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"testing"
-	"time"
 )
 
 // winogradCase is a convolution with its operands in the plain layout.
@@ -205,56 +202,41 @@ func TestWinograd(t *testing.T) {
 // BenchmarkWinograd runs six layers with kernels of their own on one thread: a layer that is repeated would find them in the cache.
 func BenchmarkWinograd(b *testing.B) {
 	for _, s := range [][4]int{
-		{4, 64, 64, 56}, {4, 128, 128, 28}, {4, 256, 256, 14}, {2, 512, 512, 7}, {4, 512, 512, 7}, {2, 256, 256, 14},
-		{4, 16, 16, 160}, {4, 32, 32, 80}, {4, 80, 80, 40}, {4, 128, 64, 128}, {4, 64, 32, 256}, {4, 256, 128, 64}, {4, 512, 256, 32}, {4, 512, 512, 16}, {4, 32, 32, 256},
+		{4, 64, 64, 56}, {4, 128, 128, 28}, {4, 256, 256, 14}, {2, 512, 512, 7},
+		{4, 16, 16, 160}, {4, 32, 32, 80}, {4, 80, 80, 40}, {4, 64, 32, 256}, {4, 128, 64, 128}, {4, 512, 256, 32},
 	} {
 		tile, in, out, size := s[0], s[1], s[2], s[3]
 		b.Run(fmt.Sprintf("F%d/%d-%d@%d", tile, in, out, size), func(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, 2))
 			kernels := make([][]float32, 6)
 			for i := range kernels {
-				kernels[i] = hugeFloats(WinogradLen(tile, out, in))
+				kernels[i] = make([]float32, WinogradLen(tile, out, in))
 				for k := range kernels[i] {
 					kernels[i][k] = float32(r.NormFloat64())
 				}
 			}
 			w := Winograd{Tile: tile, Batch: 1, In: in, Out: out, H: size, W: size, Top: 1, Left: 1, OutH: size, OutW: size, YH: size, YW: size}
-			w.X, w.Y = hugeFloats(in*size*size), hugeFloats(out*size*size)
+			w.X, w.Y = make([]float32, in*size*size), make([]float32, out*size*size)
 			w.Act.Kind = ActRelu
 			w.Plan()
-			block := w.Block()
-			if w.Tiles() < 2*block {
-				block = w.Tiles()
-			}
-			if n, err := strconv.Atoi(os.Getenv("BT")); err == nil {
-				block = n
-			}
-			blocks := (w.Tiles() + block - 1) / block
+			blocks := (w.Tiles() + w.Block() - 1) / w.Block()
 			tiles := (w.Tiles() + blocks - 1) / blocks
 			nv, nm := w.Sizes(tiles)
-			v, m := hugeFloats(nv), hugeFloats(nm)
-			panels := WinogradPanels(out)
-			var inTime time.Duration
+			v, m := make([]float32, nv), make([]float32, nm)
 			b.ResetTimer()
 			for b.Loop() {
 				for _, w.U = range kernels {
 					for first := 0; first < w.Tiles(); first += tiles {
 						n := min(tiles, w.Tiles()-first)
-						t0 := time.Now()
 						w.Transform(v, first, n, first, first+n, 0, (in+15)/16)
-						t1 := time.Now()
-						for j := range panels {
+						for j := range WinogradPanels(out) {
 							w.Multiply(v, m, first, n, first, first+n, j)
 						}
-						inTime += t1.Sub(t0)
 					}
 				}
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e6/6/float64(b.N), "µs/layer")
-			b.ReportMetric(inTime.Seconds()*1e6/6/float64(b.N), "µs/in")
-			ideal := float64((tile+2)*(tile+2)*w.Tiles()*in*out) * 2 / 117e3
-			b.ReportMetric(100*ideal/(b.Elapsed().Seconds()*1e6/6/float64(b.N)), "%peak")
-			b.ReportMetric(6*18*float64(in*out*size*size)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
+			b.ReportMetric(6*18*float64(in*out*size*size)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s") // of a direct convolution
 		})
 	}
 }

@@ -139,3 +139,19 @@ func (w *winogradProduct) run(m, width int) {
 		w.runGo(m, width)
 	}
 }
+
+func (w *winogradPacking) run(m int) {
+	p := (*byte)(unsafe.Pointer(w))
+	switch {
+	case useAVX512 && m == 4:
+		asmWinogradPack512Tile4(p)
+	case useAVX512:
+		asmWinogradPack512Tile2(p)
+	case useAVX2 && m == 4:
+		asmWinogradPack2Tile4(p)
+	case useAVX2:
+		asmWinogradPack2Tile2(p)
+	default:
+		w.runGo(m)
+	}
+}

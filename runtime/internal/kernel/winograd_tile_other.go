@@ -10,3 +10,5 @@ func (w *winogradOutput) run(m int) { w.runGo(m) }
 func winogradShape() (rows, width int) { return 6, 16 }
 
 func (w *winogradProduct) run(m, width int) { w.runGo(m, width) }
+
+func (w *winogradPacking) run(m int) { w.runGo(m) }

@@ -41,6 +41,8 @@ func winograd() {
 		}
 		winogradOut(newWinogradGen(512, tile))
 		winogradOut(newWinogradGen(2, tile))
+		winogradPack(newWinogradGen(512, tile))
+		winogradPack(newWinogradGen(2, tile))
 	}
 }
 
