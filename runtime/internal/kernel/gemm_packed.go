@@ -1,11 +1,18 @@
 package kernel
 
-// gemmDepth bounds the blocks of k. It is part of the contract of PackedGemm, because it decides where sums are rounded.
-const gemmDepth = 512
+// gemmDepth bounds the blocks of k; from gemmSplit on there are two at least, for the error of a sum grows with its length. They are part of the
+// contract of PackedGemm, because they decide where sums are rounded.
+const (
+	gemmDepth = 512
+	gemmSplit = 256
+)
 
 // gemmBlocks cuts k into blocks of equal depth, a multiple of 8: count blocks of depth, the last one less.
 func gemmBlocks(k int) (count, depth int) {
 	count = max(1, (k+gemmDepth-1)/gemmDepth)
+	if k >= gemmSplit {
+		count = max(count, 2)
+	}
 	depth = max(1, ((k+count-1)/count+7)&^7)
 	return (k + depth - 1) / depth, depth
 }
