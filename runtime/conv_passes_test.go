@@ -2,11 +2,13 @@ package runtime_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/pass"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/ops"
 )
 
 // weights is a constant of random numbers around center.
@@ -135,4 +137,39 @@ func TestC16(t *testing.T) {
 	checkForms(t, matrix(graph.Size(1), graph.Size(2), graph.Size(4), graph.Size(5), graph.Size(6)), []form{
 		{"three axes", "Conv", func(b formBuilder, x *graph.Value) *graph.Value { return b.Op("Conv", x, b.weights(0, 3, 2, 2, 2, 2)) }},
 	}, pass.C16)
+}
+
+// TestC16Inside looks at graphs inside nodes: each is a region of its own.
+func TestC16Inside(t *testing.T) {
+	d := tensor.Float32
+	b := formBuilder{graph.NewBuilder(ops.Registry(), nil), &d}
+	x := b.Input("x", matrix(graph.Sym("batch"), graph.Size(16), graph.Size(3), graph.Size(4)))
+	y := b.op("Relu", b.conv(x, 16, 16, 1))
+	branch := func(k int) *graph.Graph {
+		in := formBuilder{b.Sub(&graph.Graph{}), &d}
+		in.Output(in.op("Relu", in.conv(y, 16, 16, k)))
+		if in.Err() != nil {
+			t.Fatal(in.Err())
+		}
+		return in.Graph
+	}
+	cond := b.op("Greater", b.op("ReduceSum", x, graph.Int("keepdims", 0)), 0)
+	b.Output(b.op("If", cond, graph.GraphAttr("then_branch", branch(1)), graph.GraphAttr("else_branch", branch(3))))
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	g := b.Graph.Clone()
+	if err := pass.Apply(ops.Registry(), g, []pass.Pass{{Name: "c16", Run: pass.C16}, {Name: "fold", Run: pass.Fold}, {Name: "prune", Run: pass.Prune}}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	g.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+		got = append(got, n.Op.Name)
+		return true
+	})
+	want := "BlockC16 ConvDirect ReduceSum Greater UnblockC16 If BlockC16 ConvDirect UnblockC16 BlockC16 ConvDirect UnblockC16"
+	if s := strings.Join(got, " "); s != want {
+		t.Errorf("left %s, want %s\n%s", s, want, g)
+	}
+	sameResultsWithin(t, b.Graph, g, 1e-5)
 }

@@ -18,6 +18,11 @@ func C16Exact(reg *graph.Registry, g *graph.Graph) (bool, error) { return blockC
 func blockConvs(reg *graph.Registry, g *graph.Graph, exact bool) (bool, error) {
 	b := graph.NewBuilder(reg, g)
 	b.Reserve()
+	return eachGraph(b, func(b *graph.Builder) (bool, error) { return blockRegions(b, exact) })
+}
+
+func blockRegions(b *graph.Builder, exact bool) (bool, error) {
+	g := b.Graph
 	l := &c16{b: b, exact: exact, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
 	old := g.Nodes
 	g.Nodes = make([]*graph.Node, 0, len(old))
