@@ -204,7 +204,7 @@ func asmGemm2M6(t *byte)
 //go:noescape
 func asmGemm2PackedM6(t *byte)
 
-// asmPackA14 packs 14 rows of k elements, a positive multiple of 16, as [k][14]. It writes two elements beyond.
+// asmPackA14 packs 14 rows of k elements, a positive multiple of 16, as [k][14].
 //
 //go:noescape
 func asmPackA14(k int, a *float32, lda int, dst *float32)

@@ -117,7 +117,7 @@ func (g *PackedGemm) Plan() (scratch int) {
 	conflict := g.M > 8 && g.K >= 64 && g.Lda*4%4096 == 0
 	if conflict || g.TransA {
 		g.rows, g.rowTile = block, mr
-		return (g.M+mr-1)/mr*mr*g.K + 16
+		return (g.M + mr - 1) / mr * mr * g.K
 	}
 	blocks := (g.M + block - 1) / block
 	g.rows = (g.M + blocks - 1) / max(blocks, 1)

@@ -36,14 +36,20 @@ func packedProduct(g *PackedGemm, b []float32, ldb int, trans bool) {
 	panels, _ := Panels(g.N)
 	g.B = make([]float32, PackedLen(g.K, g.N))
 	PackB(g.B, b, g.K, g.N, ldb, trans, 0, panels)
+	ok := func() bool { return true }
 	if n := g.Plan(); n > 0 {
-		g.SetScratch(make([]float32, n))
+		var s []float32
+		s, ok = guarded(n)
+		g.SetScratch(s)
 	}
 	blocks, _ := g.Grid()
+	for i := blocks - 1; i >= 0 && g.packedA != nil; i-- { // in any order, for threads do them
+		g.PackA(i)
+	}
+	if !ok() {
+		panic("packing A writes outside of its memory")
+	}
 	for i := range blocks {
-		if g.packedA != nil {
-			g.PackA(i)
-		}
 		half := panels / 2
 		g.Run(i, half, panels)
 		g.Run(i, 0, half)
@@ -77,6 +83,7 @@ func TestPackedGemm(t *testing.T) {
 			}
 		}
 		checkPacked(t, r, 15, 33, 1100, 2048)
+		checkPacked(t, r, 300, 5, 80, 1024)
 		checkPacked(t, r, 29, 40, 1537, 1537)
 	})
 }

@@ -116,7 +116,7 @@ func (t *gemmTile) run(m int, packed bool) {
 	}
 }
 
-// packRows packs rows of A with whole vectors as far as it goes, and says how many of k it did. It may write two elements beyond.
+// packRows packs rows of A with whole vectors as far as it goes, and says how many of k it did.
 func packRows(dst, a []float32, lda, m, k int) int {
 	if !useAVX512 || m != 14 || k < 16 {
 		return 0

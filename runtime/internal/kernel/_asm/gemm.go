@@ -343,12 +343,12 @@ func tileName(prefix string, m int, packed bool) string {
 }
 
 // gemmPackA512 transposes 14 rows 16 columns at a time. A row of 16 lanes is stored for each column; the next column's row overwrites the
-// last two of them.
+// last two of them, and the last column has a mask.
 func gemmPackA512() {
 	const mr = packedRows512
 	TEXT("asmPackA14", NOSPLIT|NOFRAME, "func(k int, a *float32, lda int, dst *float32)")
 	Pragma("noescape")
-	Doc("asmPackA14 packs 14 rows of k elements, a positive multiple of 16, as [k][14]. It writes two elements beyond.")
+	Doc("asmPackA14 packs 14 rows of k elements, a positive multiple of 16, as [k][14].")
 	Load(Param("k"), RAX)
 	Load(Param("a"), RBX)
 	Load(Param("lda"), R9)
@@ -356,6 +356,8 @@ func gemmPackA512() {
 	SHLQ(Imm(2), R9)
 	a := rows{[]GPPhysical{RBX, R8, R10, R11, R12}, R9}
 	gemmBases(a, mr)
+	MOVL(U32(1<<mr-1), EDX)
+	KMOVW(EDX, K1)
 	align()
 	Label("loop")
 	for r := range mr {
@@ -364,9 +366,10 @@ func gemmPackA512() {
 	VPXORD(Z14, Z14, Z14)
 	VPXORD(Z15, Z15, Z15)
 	transpose16(z[:16], z[16:32])
-	for c := range 16 {
+	for c := range 15 {
 		VMOVUPS(z[c], Mem{Base: RCX, Disp: c * mr * 4})
 	}
+	VMOVUPS(z[15], K1, Mem{Base: RCX, Disp: 15 * mr * 4})
 	for i := 0; i*3 < mr; i++ {
 		ADDQ(Imm(64), a.bases[i])
 	}
