@@ -3,6 +3,9 @@ package kernel
 // ArgMax is the position of the largest element of a row: of several equal ones the first, or the last. NaN is larger than all numbers.
 // The row is not empty.
 func ArgMax[T Arith](x []T, last bool) int {
+	if x, ok := any(x).([]float32); ok {
+		return position(x, Max32(x), last)
+	}
 	best, k := x[0], 0
 	for i, v := range x {
 		if v > best || v != v && best == best || last && (v == best || v != v) {
@@ -14,6 +17,9 @@ func ArgMax[T Arith](x []T, last bool) int {
 
 // ArgMin is ArgMax with the smallest element; NaN is smaller than all numbers.
 func ArgMin[T Arith](x []T, last bool) int {
+	if x, ok := any(x).([]float32); ok {
+		return position(x, Min32(x), last)
+	}
 	best, k := x[0], 0
 	for i, v := range x {
 		if v < best || v != v && best == best || last && (v == best || v != v) {
@@ -21,6 +27,24 @@ func ArgMin[T Arith](x []T, last bool) int {
 		}
 	}
 	return k
+}
+
+// position is where v stands in x, the first or the last time. NaN stands where any NaN does.
+func position(x []float32, v float32, last bool) int {
+	if last {
+		for i := len(x) - 1; i > 0; i-- {
+			if x[i] == v || v != v && x[i] != x[i] {
+				return i
+			}
+		}
+		return 0
+	}
+	for i, w := range x {
+		if w == v || v != v && w != w {
+			return i
+		}
+	}
+	return 0
 }
 
 // ArgMaxCols is ArgMax for len(y) columns side by side: element i of column j is x[i·stride+j], for n rows. best is scratch of the length of y.

@@ -319,6 +319,31 @@ func TestRowReductions(t *testing.T) {
 	})
 }
 
+// TestArgRows holds the search in two steps, of float32, to the one in float64.
+func TestArgRows(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 2))
+		for round := range 2000 {
+			x := make([]float32, 1+rng.IntN(70))
+			wide := make([]float64, len(x))
+			for i := range x {
+				if x[i] = float32(rng.IntN(9) - 4); round%3 == 0 && rng.IntN(20) == 0 {
+					x[i] = []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}[rng.IntN(3)]
+				}
+				wide[i] = float64(x[i])
+			}
+			for _, last := range []bool{false, true} {
+				if got, want := ArgMax(x, last), ArgMax(wide, last); got != want {
+					t.Fatalf("largest of %v is at %d, want %d", x, got, want)
+				}
+				if got, want := ArgMin(x, last), ArgMin(wide, last); got != want {
+					t.Fatalf("smallest of %v is at %d, want %d", x, got, want)
+				}
+			}
+		}
+	})
+}
+
 // FuzzRows holds the assembly to the plain loops on any bits.
 func FuzzRows(f *testing.F) {
 	f.Add([]byte{0, 0, 128, 63, 0, 0, 192, 127, 1, 0, 0, 128, 0, 0, 128, 255})
