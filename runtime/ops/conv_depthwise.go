@@ -103,10 +103,10 @@ func inferConvDepthwise(c *graph.Infer) error {
 // depthwisePlan is what a ConvDepthwise derives from the shapes.
 type depthwisePlan struct {
 	convC16
-	images, blocks int // images is N · blocks
-	padded         bool
-	chunk, chunks  int // output rows in a piece of work, and pieces in an image
-	slab, slabRow  int // elements of the copy of a piece of a padded image, and of its rows
+	images, blocks int  // images is N · blocks
+	padded, cut    bool // padding is copied, or windows are cut at the edges
+	chunk, chunks  int  // output rows in a piece of work, and pieces in an image
+	slab, slabRow  int  // elements of the copy of a piece of a padded image, and of its rows
 	grain          int
 }
 
@@ -134,7 +134,10 @@ func planDepthwise(c *graph.Ctx) (*depthwisePlan, error) {
 		return nil, err
 	}
 	p := &depthwisePlan{convC16: g, images: s[0] * s[1], blocks: s[1]}
-	p.padded = g.Head[1]+g.Head[2]+g.Tail[1]+g.Tail[2] > 0
+	if p.padded = g.Head[1]+g.Head[2]+g.Tail[1]+g.Tail[2] > 0; p.padded {
+		p.cut = cutsWindows(&g.Window)
+		p.padded = !p.cut
+	}
 	work := max(1, min(depthwiseWork, g.Out[2]*min(depthwiseWork, g.KernelSize())))
 	p.chunk = min(g.Out[1], (depthwiseWork/work+1)&^1)
 	span := (g.Kernel[1]-1)*g.Dilation[1] + 1
@@ -152,6 +155,23 @@ func planDepthwise(c *graph.Ctx) (*depthwisePlan, error) {
 		p.grain = max(1, depthwiseWork/(work*g.Out[1]))
 	}
 	return p, nil
+}
+
+// cutsWindows reports whether it takes less to look after cut windows, of which every one sees an input, than to copy the image with its padding.
+func cutsWindows(w *kernel.Window) bool {
+	whole, copied := 1, 1 // outputs that see no padding, pixels of the copy
+	for i := 1; i < 3; i++ {
+		if w.Dilation[i] > 1 || max(w.Head[i], w.Tail[i]) >= w.Kernel[i] {
+			return false
+		}
+		last := w.In[i] + w.Head[i] - w.Kernel[i]
+		if last < 0 {
+			return false
+		}
+		whole *= max(0, min(w.Out[i], last/w.Stride[i]+1)-(w.Head[i]+w.Stride[i]-1)/w.Stride[i])
+		copied *= w.In[i] + w.Head[i] + w.Tail[i]
+	}
+	return (w.OutSize()-whole)*(2*w.KernelSize()+10) < 3*copied // in cycles
 }
 
 func runConvDepthwise(c *graph.Ctx) error {
@@ -212,17 +232,43 @@ func (a *depthwiseArgs) piece(worker, image, r0, r1 int) {
 		rows := (r1-r0-1)*a.Stride[1] + (a.Kernel[1]-1)*a.Dilation[1] + 1
 		padRows(slab, x, r0*a.Stride[1]-a.Head[1], rows, a.In[1], -a.Head[2]*16, a.slabRow, d.XRow)
 		d.X, d.XRow = slab, a.slabRow
-	} else {
+	} else if !a.cut {
 		d.X = x[r0*a.Stride[1]*d.XRow:]
 	}
 	if a.r != nil {
 		d.R = a.r[(image*a.Out[1]+r0)*d.RRow:]
 	}
-	d.Run()
+	if a.cut {
+		a.runCut(&d, x, r0, r1)
+	} else {
+		d.Run()
+	}
 	if a.act.Kind != kernel.ActNone {
 		kernel.ActivateRows(y[at:], r1-r0, a.Out[2]*16, yRow, a.act)
 	}
 	if yPlane > a.Out[1]*a.Out[2]*16 {
 		a.clearBorder(y, r0, r1)
+	}
+}
+
+// runCut computes the rows r0 to r1-1 of which d says all but X, by windows of the image x that are cut alike.
+func (a *depthwiseArgs) runCut(d *kernel.Depthwise, x []float32, r0, r1 int) {
+	row := a.Kernel[2] * 16
+	for r := r0; r < r1; {
+		down, rEnd := alike(&a.Window, 1, r, r1, false)
+		for c := 0; c < a.Out[2]; {
+			along, cEnd := alike(&a.Window, 2, c, a.Out[2], false)
+			e := *d
+			e.X, e.W, e.WRow = x[down.at*d.XRow+along.at*16:], d.W[down.lo*row+along.lo*16:], row
+			e.Kernel = [2]int{down.hi - down.lo, along.hi - along.lo}
+			e.Rows, e.Cols = rEnd-r, cEnd-c
+			e.Y = d.Y[(r-r0)*d.YRow+c*16:]
+			if d.R != nil {
+				e.R = d.R[(r-r0)*d.RRow+c*16:]
+			}
+			e.Run()
+			c = cEnd
+		}
+		r = rEnd
 	}
 }

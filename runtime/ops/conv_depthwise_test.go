@@ -17,6 +17,10 @@ func TestConvDepthwise(t *testing.T) {
 		{name: "rectangle", batch: 1, in: 16, out: 16, h: 9, w: 9, group: 16, kernel: k(2, 4), strides: k(3, 1), pads: k(1, 3, 0, 0)},
 		{name: "pads_only", batch: 1, in: 16, out: 16, h: 1, w: 1, group: 16, kernel: k(1, 1), strides: k(7, 7), pads: k(9, 9, 0, 0), bias: true},
 		{name: "many_rows", batch: 1, in: 16, out: 16, h: 150, w: 130, group: 16, kernel: k(3, 3), pads: k(1, 1, 1, 1), bias: true, residual: true},
+		{name: "cut_stride", batch: 1, in: 32, out: 32, h: 61, w: 80, group: 32, kernel: k(3, 3), strides: k(2, 2), pads: k(1, 1, 1, 1), border: k(1, 0, 0, 1), residual: true, activation: "Relu"},
+		{name: "cut_five", batch: 1, in: 16, out: 16, h: 96, w: 97, group: 16, kernel: k(5, 5), strides: k(2, 2), pads: k(2, 1, 1, 2), bias: true, residual: true},
+		{name: "cut_one_side", batch: 1, in: 16, out: 16, h: 70, w: 64, group: 16, kernel: k(3, 2), pads: k(0, 1, 2, 0), bias: true},
+		{name: "cut_row", batch: 1, in: 16, out: 16, h: 1, w: 500, group: 16, kernel: k(1, 5), pads: k(0, 2, 0, 2), bias: true},
 		{name: "large_kernel", batch: 1, in: 16, out: 16, h: 40, w: 30, group: 16, kernel: k(31, 25), pads: k(15, 12, 15, 12)},
 		{name: "empty", batch: 0, in: 16, out: 16, h: 5, w: 5, group: 16, kernel: k(3, 3)},
 	}, 2e-5)

@@ -41,23 +41,27 @@ func runLanePool(c *graph.Ctx, win kernel.Window, rows int, largest, pad bool) e
 	return nil
 }
 
-// poolCut is what the edges leave of a window along an axis: taps lo to hi-1 of which the first sees the input at, and how many count for the mean.
-type poolCut struct{ at, lo, hi, count int }
+// windowCut is what the edges leave of a window along an axis: taps lo to hi-1 of which the first sees the input at, and how many count for a mean.
+type windowCut struct{ at, lo, hi, count int }
 
-func (a *lanePool) cut(axis, o int) poolCut {
-	first, lo, hi := a.win.Taps(axis, o)
-	p := poolCut{first + lo*a.win.Dilation[axis], lo, hi, hi - lo}
-	if a.pad {
-		p.count = a.win.Padded(axis, o)
+func cutOf(w *kernel.Window, axis, o int, pad bool) windowCut {
+	first, lo, hi := w.Taps(axis, o)
+	p := windowCut{first + lo*w.Dilation[axis], lo, hi, hi - lo}
+	if pad {
+		p.count = w.Padded(axis, o)
 	}
 	return p
 }
 
-// alike is the end of the outputs from o on, below end, whose windows are cut as that of o.
-func (a *lanePool) alike(axis, o, end int) (poolCut, int) {
-	p := a.cut(axis, o)
+// alike is the end of the outputs from o on, below end, whose windows are cut as that of o. With pad, padding counts.
+func alike(w *kernel.Window, axis, o, end int, pad bool) (windowCut, int) {
+	p := cutOf(w, axis, o, pad)
+	if p.lo == 0 && p.hi == w.Kernel[axis] { // not at all
+		span := (w.Kernel[axis]-1)*w.Dilation[axis] + 1
+		return p, min(end, (w.In[axis]+w.Head[axis]-span)/w.Stride[axis]+1)
+	}
 	for o++; o < end; o++ {
-		if q := a.cut(axis, o); q.lo != p.lo || q.hi != p.hi || q.count != p.count {
+		if q := cutOf(w, axis, o, pad); q.lo != p.lo || q.hi != p.hi || q.count != p.count {
 			break
 		}
 	}
@@ -70,9 +74,9 @@ func (a *lanePool) Do(worker, lo, hi int) {
 	weights := laneWeights{w: a.weights[worker*a.taps*16:][:a.taps*16]}
 	for lo < hi {
 		o0, plane := lo%w.Out[0], lo/w.Out[0]
-		c0, end := a.alike(0, o0, min(w.Out[0], o0+hi-lo))
+		c0, end := alike(w, 0, o0, min(w.Out[0], o0+hi-lo), a.pad)
 		for o1 := 0; o1 < w.Out[1]; {
-			c1, end1 := a.alike(1, o1, w.Out[1])
+			c1, end1 := alike(w, 1, o1, w.Out[1], a.pad)
 			d := kernel.Depthwise{
 				Y: a.y[((plane*w.Out[0]+o0)*w.Out[1]+o1)*16:], YRow: w.Out[1] * 16, Rows: end - o0, Cols: end1 - o1,
 				Kernel: [2]int{c0.hi - c0.lo, c1.hi - c1.lo}, Stride: [2]int(w.Stride[:2]), Dilation: [2]int(w.Dilation[:2]),

@@ -6125,6 +6125,7 @@ taps6:
 	DECQ        SI
 	JNZ         taps6
 	ADDQ        216(DI), R13
+	ADDQ        232(DI), R9
 	DECQ        CX
 	JNZ         lines5
 	CMPQ        192(DI), $0x00
@@ -6194,6 +6195,7 @@ taps9:
 	DECQ        SI
 	JNZ         taps9
 	ADDQ        216(DI), R13
+	ADDQ        232(DI), R9
 	DECQ        CX
 	JNZ         lines8
 	CMPQ        192(DI), $0x00
@@ -6294,6 +6296,7 @@ taps6:
 	DECQ        SI
 	JNZ         taps6
 	ADDQ        216(DI), R13
+	ADDQ        232(DI), R9
 	DECQ        CX
 	JNZ         lines5
 	CMPQ        192(DI), $0x00
@@ -6394,6 +6397,7 @@ taps9:
 	DECQ        SI
 	JNZ         taps9
 	ADDQ        216(DI), R13
+	ADDQ        232(DI), R9
 	DECQ        CX
 	JNZ         lines8
 	CMPQ        192(DI), $0x00

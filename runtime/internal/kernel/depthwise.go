@@ -9,7 +9,7 @@ import (
 // of X first; pads must be in X. Bits of an output do not depend on which outputs are computed with it. Assembly knows the fields by their offsets, up to XRow.
 type Depthwise struct {
 	X    []float32 // from the first pixel on
-	W    []float32 // [Kernel[0]][Kernel[1]][16]
+	W    []float32 // [Kernel[0]][Kernel[1]][16], rows WRow apart
 	Bias []float32 // [16]
 	Y    []float32 // from the first output on
 	R    []float32 // what is added, nil without
@@ -20,8 +20,10 @@ type Depthwise struct {
 
 	xStep, yStep, rStep  int // bytes from row to row
 	down, tap, line, col int // bytes in X: to the next row of outputs, tap, row of taps after the last tap of one, and column of outputs
+	wLine                int // bytes in W from the last tap of a row to the first of the next
 
 	XRow, YRow, RRow int // elements from row to row
+	WRow             int // elements from one row of taps to the next, 0 when they lie side by side
 	Dilation         [2]int
 }
 
@@ -30,7 +32,11 @@ func (d *Depthwise) Run() {
 	if d.Rows < 1 || d.Cols < 1 {
 		return
 	}
-	_ = d.W[d.Kernel[0]*d.Kernel[1]*16-1]
+	if d.WRow == 0 {
+		d.WRow = d.Kernel[1] * 16
+	}
+	_ = d.W[(d.Kernel[0]-1)*d.WRow+d.Kernel[1]*16-1]
+	d.wLine = 4*d.WRow - 64*d.Kernel[1]
 	d.prepare()
 	d.run()
 }
@@ -67,15 +73,15 @@ func (d *Depthwise) prepare() {
 //	for ky, kx, in order: s = fma(X[(r·Stride[0] + ky·Dilation[0])·XRow + (c·Stride[1] + kx·Dilation[1])·16 + l], W[ky][kx][l], s)
 //	Y[r·YRow + 16·c + l] = min(max(s + R[r·RRow + 16·c + l], Lo), Hi)   // NaN stays NaN
 func depthwiseGo(d *Depthwise) {
-	d.each(func(y, x []float32, tap int) {
-		for l, w := range d.W[tap*16:][:16] {
+	d.each(func(y, x []float32, ky, kx int) {
+		for l, w := range d.W[ky*d.WRow+kx*16:][:16] {
 			y[l] = float32(math.FMA(float64(x[l]), float64(w), float64(y[l])))
 		}
 	})
 }
 
 func maxPoolGo(d *Depthwise) {
-	d.each(func(y, x []float32, _ int) {
+	d.each(func(y, x []float32, _, _ int) {
 		for l, v := range x {
 			y[l] = max(y[l], v)
 		}
@@ -83,14 +89,14 @@ func maxPoolGo(d *Depthwise) {
 }
 
 // each calls f for every tap of every output, in order, with the lanes of both.
-func (d *Depthwise) each(f func(y, x []float32, tap int)) {
+func (d *Depthwise) each(f func(y, x []float32, ky, kx int)) {
 	for r := range d.Rows {
 		for c := range d.Cols {
 			y := d.Y[r*d.YRow+16*c:][:16]
 			copy(y, d.Bias[:16])
 			for ky := range d.Kernel[0] {
 				for kx := range d.Kernel[1] {
-					f(y, d.X[(r*d.Stride[0]+ky*d.Dilation[0])*d.XRow+(c*d.Stride[1]+kx*d.Dilation[1])*16:][:16], ky*d.Kernel[1]+kx)
+					f(y, d.X[(r*d.Stride[0]+ky*d.Dilation[0])*d.XRow+(c*d.Stride[1]+kx*d.Dilation[1])*16:][:16], ky, kx)
 				}
 			}
 			if d.R != nil {

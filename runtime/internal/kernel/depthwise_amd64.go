@@ -6,7 +6,7 @@ import "unsafe"
 
 func (d *Depthwise) run() {
 	var kind [2]int // kernel and stride of those that have a loop of their own
-	if d.Kernel[0] == d.Kernel[1] && d.Stride[0] == d.Stride[1] && d.Dilation == [2]int{1, 1} {
+	if d.Kernel[0] == d.Kernel[1] && d.Stride[0] == d.Stride[1] && d.Dilation == [2]int{1, 1} && d.wLine == 0 {
 		kind = [2]int{d.Kernel[0], d.Stride[0]}
 	}
 	t := (*byte)(unsafe.Pointer(d))

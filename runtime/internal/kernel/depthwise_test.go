@@ -17,7 +17,8 @@ func depthwiseOf(r *rand.Rand, k, stride, dilation [2]int, rows, cols int, exact
 	inRows := (rows-1)*stride[0] + (k[0]-1)*dilation[0] + 1
 	var ok [4]func() bool
 	d.X, ok[0] = guarded(max(0, inRows*d.XRow))
-	d.W, ok[1] = guarded(k[0] * k[1] * 16)
+	d.WRow = (k[1] + r.IntN(2)) * 16
+	d.W, ok[1] = guarded((k[0]-1)*d.WRow + k[1]*16)
 	d.Bias, ok[2] = guarded(16)
 	d.Y, ok[3] = guarded(rows * d.YRow)
 	for _, s := range [][]float32{d.X, d.W, d.Bias} {

@@ -15,6 +15,7 @@ const (
 	dwK0, dwK1, dwS0, dwS1       = 144, 152, 160, 168
 	dwXStep, dwYStep, dwRStep    = 176, 184, 192      // these in bytes: from row to row,
 	dwDown, dwTap, dwLine, dwCol = 200, 208, 216, 224 // to the next row of outputs in X, tap, row of taps, and column of outputs in X
+	dwWLine                      = 232                // from the last tap of a row to the first of the next in W
 	dwPixel                      = 64                 // bytes of a column: 16 channels
 )
 
@@ -283,7 +284,7 @@ func dwAny(wide bool) {
 				VFMADD231PS(w.input(i), weight[i%w.halves], a)
 			}
 			ADDQ(Imm(dwPixel), dwPW)
-		})
+		}, func() { ADDQ(Mem{Base: dwT, Disp: dwWLine}, dwPW) })
 		dwFinish(1, cols, w.halves, weight[0], weight[1], d.regs(), d.label("clamp"))
 	})
 }
@@ -320,8 +321,8 @@ func (w *dwWalk) input(i int) Mem {
 	return m
 }
 
-// each starts the sums of a tile with the bias and goes over its taps.
-func (w *dwWalk) each(d *dwTile, acc []VecPhysical, tap func()) {
+// each starts the sums of a tile with the bias and goes over its taps; line comes after each row of them.
+func (w *dwWalk) each(d *dwTile, acc []VecPhysical, tap, line func()) {
 	MOVQ(Mem{Base: dwT, Disp: dwBias}, dwP)
 	for i, a := range acc {
 		VMOVUPS(Mem{Base: dwP, Disp: i % w.halves * 32}, a)
@@ -340,6 +341,7 @@ func (w *dwWalk) each(d *dwTile, acc []VecPhysical, tap func()) {
 	DECQ(w.along)
 	JNZ(LabelRef(taps))
 	ADDQ(Mem{Base: dwT, Disp: dwLine}, dwP)
+	line()
 	DECQ(w.down)
 	JNZ(LabelRef(lines))
 }

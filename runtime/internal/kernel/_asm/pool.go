@@ -36,7 +36,7 @@ func poolMax(wide bool) {
 				VCMPPS(Imm(3), a, a, nan) // unordered
 				VBLENDVPS(nan, a, t, a)
 			}
-		})
+		}, func() {})
 		dwFinish(1, cols, w.halves, free[0], free[1], d.regs(), d.label("clamp"))
 	})
 }
