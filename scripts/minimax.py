@@ -84,3 +84,8 @@ if __name__ == "__main__":
         lambda t: mp.log(mp.erfc(t), 2), lambda t: mp.erfc(t) * mp.log(2) / mp.erf(t), mp.mpf("0.875"), mp.mpf(4), 7))
     show("erf(t)/t - 1 of t², t on 0 … 0.875", *fit(
         lambda q: mp.erf(mp.sqrt(q)) / mp.sqrt(q) - 1, lambda q: mp.sqrt(q) / mp.erf(mp.sqrt(q)), mp.mpf("1e-12"), mp.mpf("0.765625"), 5))
+    quarter = (mp.pi / 4)**2
+    show("(sin(r)/r - 1) / r² of r², |r| up to π/4", *fit(
+        lambda q: (mp.sin(mp.sqrt(q)) / mp.sqrt(q) - 1) / q, lambda q: q, mp.mpf("1e-12"), quarter, 2))
+    show("(cos(r) - 1 + r²/2) / r⁴ of r², |r| up to π/4", *fit(
+        lambda q: (mp.cos(mp.sqrt(q)) - 1 + q / 2) / q**2 if q > 1e-6 else mp.mpf(1) / 24 - q / 720, lambda q: q**2, mp.mpf("1e-12"), quarter, 2))

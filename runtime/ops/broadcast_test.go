@@ -187,6 +187,7 @@ func TestElementwiseAllocs(t *testing.T) {
 		{sum[0], []*tensor.Tensor{x, row, x}, tensor.Float32},
 		{pow[0], []*tensor.Tensor{x, row}, tensor.Float32},
 		{tanh[0], []*tensor.Tensor{x}, tensor.Float32},
+		{sin[0], []*tensor.Tensor{x}, tensor.Float32},
 		{leakyRelu[0], []*tensor.Tensor{x}, tensor.Float32},
 		{isNaN[0], []*tensor.Tensor{x}, tensor.Bool},
 		{clip[0], []*tensor.Tensor{x}, tensor.Float32},

@@ -5,12 +5,43 @@ package kernel
 // activateVec is Activate by vector instructions, where there are such for the function.
 func activateVec(dst, src []float32, a Activation) bool {
 	switch {
+	case !useAVX2 || a.Kind == ActCelu && !(a.Alpha > 0):
+		return false
+	case a.Kind == ActSin || a.Kind == ActCos:
+		sineVec(dst, src, a)
+		return true
 	case useAVX512:
 		return activate512(&dst[0], &src[0], len(src), a)
-	case useAVX2:
-		return activate2(&dst[0], &src[0], len(src), a)
 	}
-	return false
+	return activate2(&dst[0], &src[0], len(src), a)
+}
+
+// sineLimit is up to where the vector functions know π/2 well enough.
+const sineLimit = 1 << 15
+
+// sineVec computes sines or cosines; those of large numbers one by one, each by itself, so that its neighbours do not depend on it.
+func sineVec(dst, src []float32, a Activation) {
+	var part [256]float32
+	for len(src) > 0 {
+		n := min(len(src), len(part))
+		copy(part[:], src[:n])
+		var top float32
+		if useAVX512 {
+			activate512(&dst[0], &part[0], n, a)
+			top = asmLargest512(&part[0], n)
+		} else {
+			activate2(&dst[0], &part[0], n, a)
+			top = asmLargest2(&part[0], n)
+		}
+		if top > sineLimit {
+			for i, v := range part[:n] {
+				if v > sineLimit || v < -sineLimit {
+					dst[i] = float32(a.At(float64(v)))
+				}
+			}
+		}
+		dst, src = dst[n:], src[n:]
+	}
 }
 
 func activate512(y, x *float32, n int, a Activation) bool {
@@ -69,6 +100,12 @@ func activate512(y, x *float32, n int, a Activation) bool {
 		asmCeil512(y, x, n, a.Alpha, a.Beta)
 	case ActRound:
 		asmRound512(y, x, n, a.Alpha, a.Beta)
+	case ActCelu:
+		asmCelu512(y, x, n, a.Alpha, a.Beta)
+	case ActSin:
+		asmSin512(y, x, n, a.Alpha, a.Beta)
+	case ActCos:
+		asmCos512(y, x, n, a.Alpha, a.Beta)
 	default:
 		return false
 	}
@@ -131,6 +168,12 @@ func activate2(y, x *float32, n int, a Activation) bool {
 		asmCeil2(y, x, n, a.Alpha, a.Beta)
 	case ActRound:
 		asmRound2(y, x, n, a.Alpha, a.Beta)
+	case ActCelu:
+		asmCelu2(y, x, n, a.Alpha, a.Beta)
+	case ActSin:
+		asmSin2(y, x, n, a.Alpha, a.Beta)
+	case ActCos:
+		asmCos2(y, x, n, a.Alpha, a.Beta)
 	default:
 		return false
 	}

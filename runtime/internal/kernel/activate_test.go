@@ -41,6 +41,9 @@ func TestActivateAccuracy(t *testing.T) {
 		ActSoftsign:    {1.75, 0},
 		ActElu:         {2, 0},
 		ActSelu:        {2.5, 0},
+		ActCelu:        {2.5, 0},
+		ActSin:         {1.75, 2e-8}, // near its zeros
+		ActCos:         {1.75, 2e-8},
 		ActSigmoid:     {2.75, 3e-39}, // eˣ overflows before its reciprocal is 0
 		ActSwish:       {4, 1e-8},     // alpha·x is rounded
 		ActMish:        {5, 1e-40},

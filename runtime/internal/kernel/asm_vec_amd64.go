@@ -84,6 +84,16 @@ func asmSelu512(dst *float32, src *float32, n int, alpha float32, beta float32)
 //go:noescape
 func asmSelu2(dst *float32, src *float32, n int, alpha float32, beta float32)
 
+// asmCelu512 writes x where x ≥ 0, else alpha·(exp(x/alpha) − 1) for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmCelu512(dst *float32, src *float32, n int, alpha float32, beta float32)
+
+// asmCelu2 writes x where x ≥ 0, else alpha·(exp(x/alpha) − 1) for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmCelu2(dst *float32, src *float32, n int, alpha float32, beta float32)
+
 // asmSigmoid512 writes 1 / (1 + exp(−x)) for n numbers x of src, n > 0.
 //
 //go:noescape
@@ -274,12 +284,42 @@ func asmRound512(dst *float32, src *float32, n int, alpha float32, beta float32)
 //go:noescape
 func asmRound2(dst *float32, src *float32, n int, alpha float32, beta float32)
 
+// asmSin512 writes sin x, for |x| up to 2¹⁵, for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmSin512(dst *float32, src *float32, n int, alpha float32, beta float32)
+
+// asmSin2 writes sin x, for |x| up to 2¹⁵, for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmSin2(dst *float32, src *float32, n int, alpha float32, beta float32)
+
+// asmCos512 writes cos x, for |x| up to 2¹⁵, for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmCos512(dst *float32, src *float32, n int, alpha float32, beta float32)
+
+// asmCos2 writes cos x, for |x| up to 2¹⁵, for n numbers x of src, n > 0.
+//
+//go:noescape
+func asmCos2(dst *float32, src *float32, n int, alpha float32, beta float32)
+
 // asmExpSum512 writes exp(src[i] − shift) and adds it to sums[i%16], for n numbers, n > 0.
 //
 //go:noescape
 func asmExpSum512(dst *float32, src *float32, n int, shift float32, sums *float32)
 
+// asmLargest512 is the largest |x| of n numbers x, n > 0, those that are NaN left out.
+//
+//go:noescape
+func asmLargest512(src *float32, n int) float32
+
 // asmExpSum2 writes exp(src[i] − shift) and adds it to sums[i%16], for n numbers, n > 0.
 //
 //go:noescape
 func asmExpSum2(dst *float32, src *float32, n int, shift float32, sums *float32)
+
+// asmLargest2 is the largest |x| of n numbers x, n > 0, those that are NaN left out.
+//
+//go:noescape
+func asmLargest2(src *float32, n int) float32

@@ -1497,6 +1497,263 @@ done:
 	VZEROUPPER
 	RET
 
+// func asmCelu512(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, BMI2, CMOV
+TEXT ·asmCelu512(SB), NOSPLIT, $0-32
+	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_7f800000<>+0(SB), Z1
+	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z1
+	VBROADCASTSS vec_3f317200<>+0(SB), Z5
+	VBROADCASTSS vec_35bfbe8e<>+0(SB), Z6
+	VBROADCASTSS vec_3efffffe<>+0(SB), Z7
+	VBROADCASTSS vec_3e2aaa49<>+0(SB), Z8
+	VBROADCASTSS vec_3d2aac56<>+0(SB), Z9
+	VBROADCASTSS vec_3c091cbe<>+0(SB), Z10
+	VBROADCASTSS vec_3ab528cc<>+0(SB), Z11
+	VBROADCASTSS vec_3f800000<>+0(SB), Z12
+	VBROADCASTSS vec_00000000<>+0(SB), Z13
+	VBROADCASTSS alpha+24(FP), Z14
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x00000020, DX
+	JLT          rest
+	PCALIGN      $0x40
+
+loop:
+	VMOVUPS      (CX), Z15
+	VMOVUPS      64(CX), Z16
+	VDIVPS       Z14, Z15, Z17
+	VDIVPS       Z14, Z16, Z18
+	VMAXPS       Z17, Z0, Z17
+	VMAXPS       Z18, Z0, Z18
+	VMOVUPS      Z17, Z17
+	VMOVUPS      Z18, Z18
+	VMULPS       Z1, Z17, Z19
+	VMULPS       Z1, Z18, Z20
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VFNMADD231PS Z5, Z19, Z17
+	VFNMADD231PS Z5, Z20, Z18
+	VFNMADD231PS Z6, Z19, Z17
+	VFNMADD231PS Z6, Z20, Z18
+	VMOVUPS      Z11, Z21
+	VMOVUPS      Z11, Z22
+	VFMADD213PS  Z10, Z17, Z21
+	VFMADD213PS  Z10, Z18, Z22
+	VFMADD213PS  Z9, Z17, Z21
+	VFMADD213PS  Z9, Z18, Z22
+	VFMADD213PS  Z8, Z17, Z21
+	VFMADD213PS  Z8, Z18, Z22
+	VFMADD213PS  Z7, Z17, Z21
+	VFMADD213PS  Z7, Z18, Z22
+	VMULPS       Z17, Z17, Z23
+	VMULPS       Z18, Z18, Z24
+	VFMADD213PS  Z17, Z21, Z23
+	VFMADD213PS  Z18, Z22, Z24
+	VSCALEFPS    Z19, Z12, Z17
+	VSCALEFPS    Z20, Z12, Z18
+	VSUBPS       Z12, Z17, Z19
+	VSUBPS       Z12, Z18, Z20
+	VFMADD213PS  Z19, Z17, Z23
+	VFMADD213PS  Z20, Z18, Z24
+	VMULPS       Z14, Z23, Z17
+	VMULPS       Z14, Z24, Z18
+	VADDPS       Z13, Z15, Z19
+	VADDPS       Z13, Z16, Z20
+	VCMPPS       $0x01, Z13, Z15, K1
+	VBLENDMPS    Z17, Z19, K1, Z2
+	VCMPPS       $0x01, Z13, Z16, K1
+	VBLENDMPS    Z18, Z20, K1, Z3
+	VMOVUPS      Z2, (AX)
+	VMOVUPS      Z3, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000020, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000010, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z2
+	VDIVPS       Z14, Z2, Z3
+	VMAXPS       Z3, Z0, Z3
+	VMOVUPS      Z3, Z3
+	VMULPS       Z1, Z3, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z5, Z15, Z3
+	VFNMADD231PS Z6, Z15, Z3
+	VMOVUPS      Z11, Z16
+	VFMADD213PS  Z10, Z3, Z16
+	VFMADD213PS  Z9, Z3, Z16
+	VFMADD213PS  Z8, Z3, Z16
+	VFMADD213PS  Z7, Z3, Z16
+	VMULPS       Z3, Z3, Z17
+	VFMADD213PS  Z3, Z16, Z17
+	VSCALEFPS    Z15, Z12, Z3
+	VSUBPS       Z12, Z3, Z15
+	VFMADD213PS  Z15, Z3, Z17
+	VMULPS       Z14, Z17, Z3
+	VADDPS       Z13, Z2, Z15
+	VCMPPS       $0x01, Z13, Z2, K2
+	VBLENDMPS    Z3, Z15, K2, Z4
+	VMOVUPS      Z4, K1, (AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func asmCelu2(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·asmCelu2(SB), NOSPLIT, $0-32
+	VBROADCASTSS alpha+24(FP), Y0
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x00000010, DX
+	JLT          rest
+	PCALIGN      $0x40
+
+loop:
+	VMOVUPS      (CX), Y1
+	VMOVUPS      32(CX), Y2
+	VDIVPS       Y0, Y1, Y3
+	VDIVPS       Y0, Y2, Y4
+	VMOVUPS      vec_c2d00000<>+0(SB), Y5
+	VMAXPS       Y3, Y5, Y3
+	VMAXPS       Y4, Y5, Y4
+	VMOVUPS      Y3, Y3
+	VMOVUPS      Y4, Y4
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y3, Y5
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y4, Y6
+	VROUNDPS     $0x08, Y5, Y5
+	VROUNDPS     $0x08, Y6, Y6
+	VFNMADD231PS vec_3f317200<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_3f317200<>+0(SB), Y6, Y4
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y6, Y4
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y7
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y8
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y3, Y7
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y4, Y8
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y3, Y7
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y4, Y8
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y3, Y7
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y4, Y8
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y3, Y7
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y4, Y8
+	VMULPS       Y3, Y3, Y9
+	VMULPS       Y4, Y4, Y10
+	VFMADD213PS  Y3, Y7, Y9
+	VFMADD213PS  Y4, Y8, Y10
+	VMOVUPS      vec_3f800000<>+0(SB), Y3
+	VMOVUPS      Y3, Y4
+	VMOVUPS      Y3, Y3
+	VCVTPS2DQ    Y5, Y5
+	VPSRAD       $0x01, Y5, Y7
+	VPSUBD       Y7, Y5, Y5
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y4, Y4
+	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y4, Y4
+	VCVTPS2DQ    Y6, Y5
+	VPSRAD       $0x01, Y5, Y6
+	VPSUBD       Y6, Y5, Y5
+	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y3, Y3
+	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VSUBPS       vec_3f800000<>+0(SB), Y4, Y5
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y6
+	VFMADD213PS  Y5, Y4, Y9
+	VFMADD213PS  Y6, Y3, Y10
+	VMULPS       Y0, Y9, Y3
+	VMULPS       Y0, Y10, Y4
+	VADDPS       vec_00000000<>+0(SB), Y1, Y5
+	VADDPS       vec_00000000<>+0(SB), Y2, Y6
+	VCMPPS       $0x01, vec_00000000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y3, Y5, Y1
+	VCMPPS       $0x01, vec_00000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y4, Y6, Y2
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      Y2, 32(AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000010, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000008, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	NEGQ         BX
+	LEAQ         vecLanes<>+32(SB), SI
+	VMOVUPS      (SI)(BX*4), Y1
+	VMASKMOVPS   (CX), Y1, Y2
+	VDIVPS       Y0, Y2, Y3
+	VMOVUPS      vec_c2d00000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMOVUPS      Y3, Y3
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFNMADD231PS vec_3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y5
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VFMADD213PS  Y3, Y5, Y6
+	VMOVUPS      vec_3f800000<>+0(SB), Y3
+	VMOVUPS      Y3, Y3
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y4
+	VFMADD213PS  Y4, Y3, Y6
+	VMULPS       Y0, Y6, Y3
+	VADDPS       vec_00000000<>+0(SB), Y2, Y4
+	VCMPPS       $0x01, vec_00000000<>+0(SB), Y2, Y2
+	VBLENDVPS    Y2, Y3, Y4, Y2
+	VMASKMOVPS   Y2, Y1, (AX)
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
 // func asmSigmoid512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·asmSigmoid512(SB), NOSPLIT, $0-32
@@ -6240,6 +6497,731 @@ done:
 	VZEROUPPER
 	RET
 
+// func asmSin512(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·asmSin512(SB), NOSPLIT, $0-32
+	VBROADCASTSS vec_7fffffff<>+0(SB), Z0
+	VBROADCASTSS vec_3f22f983<>+0(SB), Z1
+	VBROADCASTSS vec_3fc90fdb<>+0(SB), Z2
+	VBROADCASTSS vec_b33bbd2e<>+0(SB), Z3
+	VBROADCASTSS vec_a6f72ced<>+0(SB), Z4
+	VBROADCASTSS vec_be2aaaa3<>+0(SB), Z5
+	VBROADCASTSS vec_3c0883bf<>+0(SB), Z6
+	VBROADCASTSS vec_b94cab5b<>+0(SB), Z7
+	VBROADCASTSS vec_3d2aaaa5<>+0(SB), Z8
+	VBROADCASTSS vec_bab6060d<>+0(SB), Z9
+	VBROADCASTSS vec_37ccf072<>+0(SB), Z10
+	VBROADCASTSS vec_3f800000<>+0(SB), Z11
+	VBROADCASTSS vec_3f000000<>+0(SB), Z12
+	VBROADCASTSS vec_00000001<>+0(SB), Z13
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x00000020, DX
+	JLT          rest
+	PCALIGN      $0x40
+
+loop:
+	VMOVUPS      (CX), Z13
+	VMOVUPS      64(CX), Z17
+	VANDPS       Z0, Z13, Z18
+	VANDPS       Z0, Z17, Z19
+	VMULPS       Z1, Z18, Z20
+	VMULPS       Z1, Z19, Z21
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VRNDSCALEPS  $0x08, Z21, Z21
+	VFNMADD231PS Z2, Z20, Z18
+	VFNMADD231PS Z2, Z21, Z19
+	VFNMADD231PS Z3, Z20, Z18
+	VFNMADD231PS Z3, Z21, Z19
+	VFNMADD231PS Z4, Z20, Z18
+	VFNMADD231PS Z4, Z21, Z19
+	VMULPS       Z18, Z18, Z22
+	VMULPS       Z19, Z19, Z23
+	VMOVUPS      Z7, Z24
+	VMOVUPS      Z7, Z25
+	VFMADD213PS  Z6, Z22, Z24
+	VFMADD213PS  Z6, Z23, Z25
+	VFMADD213PS  Z5, Z22, Z24
+	VFMADD213PS  Z5, Z23, Z25
+	VMULPS       Z22, Z24, Z24
+	VMULPS       Z23, Z25, Z25
+	VFMADD213PS  Z18, Z18, Z24
+	VFMADD213PS  Z19, Z19, Z25
+	VMOVUPS      Z11, Z18
+	VMOVUPS      Z11, Z19
+	VFNMADD231PS Z12, Z22, Z18
+	VFNMADD231PS Z12, Z23, Z19
+	VMOVUPS      Z10, Z26
+	VMOVUPS      Z10, Z27
+	VFMADD213PS  Z9, Z22, Z26
+	VFMADD213PS  Z9, Z23, Z27
+	VFMADD213PS  Z8, Z22, Z26
+	VFMADD213PS  Z8, Z23, Z27
+	VMULPS       Z22, Z22, Z22
+	VMULPS       Z23, Z23, Z23
+	VFMADD231PS  Z22, Z26, Z18
+	VFMADD231PS  Z23, Z27, Z19
+	VCVTPS2DQ    Z20, Z20
+	VPSLLD       $0x1f, Z20, Z22
+	VPMOVD2M     Z22, K1
+	VBLENDMPS    Z18, Z24, K1, Z14
+	VPSRLD       $0x01, Z20, Z20
+	VPSLLD       $0x1f, Z20, Z20
+	VXORPS       Z20, Z14, Z14
+	VANDNPS      Z13, Z0, Z22
+	VXORPS       Z22, Z14, Z14
+	VCVTPS2DQ    Z21, Z13
+	VPSLLD       $0x1f, Z13, Z18
+	VPMOVD2M     Z18, K1
+	VBLENDMPS    Z19, Z25, K1, Z15
+	VPSRLD       $0x01, Z13, Z13
+	VPSLLD       $0x1f, Z13, Z13
+	VXORPS       Z13, Z15, Z15
+	VANDNPS      Z17, Z0, Z18
+	VXORPS       Z18, Z15, Z15
+	VMOVUPS      Z14, (AX)
+	VMOVUPS      Z15, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000020, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000010, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z13
+	VANDPS       Z0, Z13, Z14
+	VMULPS       Z1, Z14, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z2, Z15, Z14
+	VFNMADD231PS Z3, Z15, Z14
+	VFNMADD231PS Z4, Z15, Z14
+	VMULPS       Z14, Z14, Z17
+	VMOVUPS      Z7, Z18
+	VFMADD213PS  Z6, Z17, Z18
+	VFMADD213PS  Z5, Z17, Z18
+	VMULPS       Z17, Z18, Z18
+	VFMADD213PS  Z14, Z14, Z18
+	VMOVUPS      Z11, Z14
+	VFNMADD231PS Z12, Z17, Z14
+	VMOVUPS      Z10, Z19
+	VFMADD213PS  Z9, Z17, Z19
+	VFMADD213PS  Z8, Z17, Z19
+	VMULPS       Z17, Z17, Z17
+	VFMADD231PS  Z17, Z19, Z14
+	VCVTPS2DQ    Z15, Z15
+	VPSLLD       $0x1f, Z15, Z17
+	VPMOVD2M     Z17, K2
+	VBLENDMPS    Z14, Z18, K2, Z16
+	VPSRLD       $0x01, Z15, Z15
+	VPSLLD       $0x1f, Z15, Z15
+	VXORPS       Z15, Z16, Z16
+	VANDNPS      Z13, Z0, Z17
+	VXORPS       Z17, Z16, Z16
+	VMOVUPS      Z16, K1, (AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
+DATA vec_3f22f983<>+0(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+4(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+8(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+12(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+16(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+20(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+24(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+28(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+32(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+36(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+40(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+44(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+48(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+52(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+56(SB)/4, $0x3f22f983
+DATA vec_3f22f983<>+60(SB)/4, $0x3f22f983
+GLOBL vec_3f22f983<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3fc90fdb<>+0(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+4(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+8(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+12(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+16(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+20(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+24(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+28(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+32(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+36(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+40(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+44(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+48(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+52(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+56(SB)/4, $0x3fc90fdb
+DATA vec_3fc90fdb<>+60(SB)/4, $0x3fc90fdb
+GLOBL vec_3fc90fdb<>(SB), RODATA|NOPTR, $64
+
+DATA vec_b33bbd2e<>+0(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+4(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+8(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+12(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+16(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+20(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+24(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+28(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+32(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+36(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+40(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+44(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+48(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+52(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+56(SB)/4, $0xb33bbd2e
+DATA vec_b33bbd2e<>+60(SB)/4, $0xb33bbd2e
+GLOBL vec_b33bbd2e<>(SB), RODATA|NOPTR, $64
+
+DATA vec_a6f72ced<>+0(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+4(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+8(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+12(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+16(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+20(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+24(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+28(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+32(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+36(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+40(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+44(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+48(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+52(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+56(SB)/4, $0xa6f72ced
+DATA vec_a6f72ced<>+60(SB)/4, $0xa6f72ced
+GLOBL vec_a6f72ced<>(SB), RODATA|NOPTR, $64
+
+DATA vec_be2aaaa3<>+0(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+4(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+8(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+12(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+16(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+20(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+24(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+28(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+32(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+36(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+40(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+44(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+48(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+52(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+56(SB)/4, $0xbe2aaaa3
+DATA vec_be2aaaa3<>+60(SB)/4, $0xbe2aaaa3
+GLOBL vec_be2aaaa3<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3c0883bf<>+0(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+4(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+8(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+12(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+16(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+20(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+24(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+28(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+32(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+36(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+40(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+44(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+48(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+52(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+56(SB)/4, $0x3c0883bf
+DATA vec_3c0883bf<>+60(SB)/4, $0x3c0883bf
+GLOBL vec_3c0883bf<>(SB), RODATA|NOPTR, $64
+
+DATA vec_b94cab5b<>+0(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+4(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+8(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+12(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+16(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+20(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+24(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+28(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+32(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+36(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+40(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+44(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+48(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+52(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+56(SB)/4, $0xb94cab5b
+DATA vec_b94cab5b<>+60(SB)/4, $0xb94cab5b
+GLOBL vec_b94cab5b<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3d2aaaa5<>+0(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+4(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+8(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+12(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+16(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+20(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+24(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+28(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+32(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+36(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+40(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+44(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+48(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+52(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+56(SB)/4, $0x3d2aaaa5
+DATA vec_3d2aaaa5<>+60(SB)/4, $0x3d2aaaa5
+GLOBL vec_3d2aaaa5<>(SB), RODATA|NOPTR, $64
+
+DATA vec_bab6060d<>+0(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+4(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+8(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+12(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+16(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+20(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+24(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+28(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+32(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+36(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+40(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+44(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+48(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+52(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+56(SB)/4, $0xbab6060d
+DATA vec_bab6060d<>+60(SB)/4, $0xbab6060d
+GLOBL vec_bab6060d<>(SB), RODATA|NOPTR, $64
+
+DATA vec_37ccf072<>+0(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+4(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+8(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+12(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+16(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+20(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+24(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+28(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+32(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+36(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+40(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+44(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+48(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+52(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+56(SB)/4, $0x37ccf072
+DATA vec_37ccf072<>+60(SB)/4, $0x37ccf072
+GLOBL vec_37ccf072<>(SB), RODATA|NOPTR, $64
+
+DATA vec_00000001<>+0(SB)/4, $0x00000001
+DATA vec_00000001<>+4(SB)/4, $0x00000001
+DATA vec_00000001<>+8(SB)/4, $0x00000001
+DATA vec_00000001<>+12(SB)/4, $0x00000001
+DATA vec_00000001<>+16(SB)/4, $0x00000001
+DATA vec_00000001<>+20(SB)/4, $0x00000001
+DATA vec_00000001<>+24(SB)/4, $0x00000001
+DATA vec_00000001<>+28(SB)/4, $0x00000001
+DATA vec_00000001<>+32(SB)/4, $0x00000001
+DATA vec_00000001<>+36(SB)/4, $0x00000001
+DATA vec_00000001<>+40(SB)/4, $0x00000001
+DATA vec_00000001<>+44(SB)/4, $0x00000001
+DATA vec_00000001<>+48(SB)/4, $0x00000001
+DATA vec_00000001<>+52(SB)/4, $0x00000001
+DATA vec_00000001<>+56(SB)/4, $0x00000001
+DATA vec_00000001<>+60(SB)/4, $0x00000001
+GLOBL vec_00000001<>(SB), RODATA|NOPTR, $64
+
+// func asmSin2(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·asmSin2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	SUBQ    $0x00000010, DX
+	JLT     rest
+	PCALIGN $0x40
+
+loop:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y0, Y2
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y3
+	VMULPS       vec_3f22f983<>+0(SB), Y2, Y4
+	VMULPS       vec_3f22f983<>+0(SB), Y3, Y5
+	VROUNDPS     $0x08, Y4, Y4
+	VROUNDPS     $0x08, Y5, Y5
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y5, Y3
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y4, Y2
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y5, Y3
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y3, Y3, Y7
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y8
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y9
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y6, Y8
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y7, Y9
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y6, Y8
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y7, Y9
+	VMULPS       Y6, Y8, Y8
+	VMULPS       Y7, Y9, Y9
+	VFMADD213PS  Y2, Y2, Y8
+	VFMADD213PS  Y3, Y3, Y9
+	VMOVUPS      vec_3f800000<>+0(SB), Y2
+	VMOVUPS      vec_3f800000<>+0(SB), Y3
+	VFNMADD231PS vec_3f000000<>+0(SB), Y6, Y2
+	VFNMADD231PS vec_3f000000<>+0(SB), Y7, Y3
+	VMOVUPS      vec_37ccf072<>+0(SB), Y10
+	VMOVUPS      vec_37ccf072<>+0(SB), Y11
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y6, Y10
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y7, Y11
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y6, Y10
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y7, Y11
+	VMULPS       Y6, Y6, Y6
+	VMULPS       Y7, Y7, Y7
+	VFMADD231PS  Y6, Y10, Y2
+	VFMADD231PS  Y7, Y11, Y3
+	VCVTPS2DQ    Y4, Y4
+	VPSLLD       $0x1f, Y4, Y6
+	VBLENDVPS    Y6, Y2, Y8, Y2
+	VPSRLD       $0x01, Y4, Y4
+	VPSLLD       $0x1f, Y4, Y4
+	VXORPS       Y4, Y2, Y2
+	VMOVUPS      vec_7fffffff<>+0(SB), Y4
+	VANDNPS      Y0, Y4, Y6
+	VXORPS       Y6, Y2, Y2
+	VCVTPS2DQ    Y5, Y0
+	VPSLLD       $0x1f, Y0, Y4
+	VBLENDVPS    Y4, Y3, Y9, Y3
+	VPSRLD       $0x01, Y0, Y0
+	VPSLLD       $0x1f, Y0, Y0
+	VXORPS       Y0, Y3, Y3
+	VMOVUPS      vec_7fffffff<>+0(SB), Y0
+	VANDNPS      Y1, Y0, Y4
+	VXORPS       Y4, Y3, Y3
+	VMOVUPS      Y2, (AX)
+	VMOVUPS      Y3, 32(AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000010, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000008, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	NEGQ         BX
+	LEAQ         vecLanes<>+32(SB), SI
+	VMOVUPS      (SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y2
+	VMULPS       vec_3f22f983<>+0(SB), Y2, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y3, Y2
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y3, Y2
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y5
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y4, Y5
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y4, Y5
+	VMULPS       Y4, Y5, Y5
+	VFMADD213PS  Y2, Y2, Y5
+	VMOVUPS      vec_3f800000<>+0(SB), Y2
+	VFNMADD231PS vec_3f000000<>+0(SB), Y4, Y2
+	VMOVUPS      vec_37ccf072<>+0(SB), Y6
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSLLD       $0x1f, Y3, Y4
+	VBLENDVPS    Y4, Y2, Y5, Y2
+	VPSRLD       $0x01, Y3, Y3
+	VPSLLD       $0x1f, Y3, Y3
+	VXORPS       Y3, Y2, Y2
+	VMOVUPS      vec_7fffffff<>+0(SB), Y3
+	VANDNPS      Y1, Y3, Y4
+	VXORPS       Y4, Y2, Y2
+	VMASKMOVPS   Y2, Y0, (AX)
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func asmCos512(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
+TEXT ·asmCos512(SB), NOSPLIT, $0-32
+	VBROADCASTSS vec_7fffffff<>+0(SB), Z0
+	VBROADCASTSS vec_3f22f983<>+0(SB), Z1
+	VBROADCASTSS vec_3fc90fdb<>+0(SB), Z2
+	VBROADCASTSS vec_b33bbd2e<>+0(SB), Z3
+	VBROADCASTSS vec_a6f72ced<>+0(SB), Z4
+	VBROADCASTSS vec_be2aaaa3<>+0(SB), Z5
+	VBROADCASTSS vec_3c0883bf<>+0(SB), Z6
+	VBROADCASTSS vec_b94cab5b<>+0(SB), Z7
+	VBROADCASTSS vec_3d2aaaa5<>+0(SB), Z8
+	VBROADCASTSS vec_bab6060d<>+0(SB), Z9
+	VBROADCASTSS vec_37ccf072<>+0(SB), Z10
+	VBROADCASTSS vec_3f800000<>+0(SB), Z11
+	VBROADCASTSS vec_3f000000<>+0(SB), Z12
+	VBROADCASTSS vec_00000001<>+0(SB), Z13
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         n+16(FP), DX
+	SUBQ         $0x00000020, DX
+	JLT          rest
+	PCALIGN      $0x40
+
+loop:
+	VMOVUPS      (CX), Z14
+	VMOVUPS      64(CX), Z15
+	VANDPS       Z0, Z14, Z14
+	VANDPS       Z0, Z15, Z15
+	VMULPS       Z1, Z14, Z19
+	VMULPS       Z1, Z15, Z20
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VRNDSCALEPS  $0x08, Z20, Z20
+	VFNMADD231PS Z2, Z19, Z14
+	VFNMADD231PS Z2, Z20, Z15
+	VFNMADD231PS Z3, Z19, Z14
+	VFNMADD231PS Z3, Z20, Z15
+	VFNMADD231PS Z4, Z19, Z14
+	VFNMADD231PS Z4, Z20, Z15
+	VMULPS       Z14, Z14, Z21
+	VMULPS       Z15, Z15, Z22
+	VMOVUPS      Z7, Z23
+	VMOVUPS      Z7, Z24
+	VFMADD213PS  Z6, Z21, Z23
+	VFMADD213PS  Z6, Z22, Z24
+	VFMADD213PS  Z5, Z21, Z23
+	VFMADD213PS  Z5, Z22, Z24
+	VMULPS       Z21, Z23, Z23
+	VMULPS       Z22, Z24, Z24
+	VFMADD213PS  Z14, Z14, Z23
+	VFMADD213PS  Z15, Z15, Z24
+	VMOVUPS      Z11, Z14
+	VMOVUPS      Z11, Z15
+	VFNMADD231PS Z12, Z21, Z14
+	VFNMADD231PS Z12, Z22, Z15
+	VMOVUPS      Z10, Z25
+	VMOVUPS      Z10, Z26
+	VFMADD213PS  Z9, Z21, Z25
+	VFMADD213PS  Z9, Z22, Z26
+	VFMADD213PS  Z8, Z21, Z25
+	VFMADD213PS  Z8, Z22, Z26
+	VMULPS       Z21, Z21, Z21
+	VMULPS       Z22, Z22, Z22
+	VFMADD231PS  Z21, Z25, Z14
+	VFMADD231PS  Z22, Z26, Z15
+	VCVTPS2DQ    Z19, Z19
+	VPADDD       Z13, Z19, Z19
+	VPSLLD       $0x1f, Z19, Z21
+	VPMOVD2M     Z21, K1
+	VBLENDMPS    Z14, Z23, K1, Z16
+	VPSRLD       $0x01, Z19, Z19
+	VPSLLD       $0x1f, Z19, Z19
+	VXORPS       Z19, Z16, Z16
+	VCVTPS2DQ    Z20, Z14
+	VPADDD       Z13, Z14, Z14
+	VPSLLD       $0x1f, Z14, Z19
+	VPMOVD2M     Z19, K1
+	VBLENDMPS    Z15, Z24, K1, Z17
+	VPSRLD       $0x01, Z14, Z14
+	VPSLLD       $0x1f, Z14, Z14
+	VXORPS       Z14, Z17, Z17
+	VMOVUPS      Z16, (AX)
+	VMOVUPS      Z17, 64(AX)
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x00000080, AX
+	SUBQ         $0x00000020, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000020, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000010, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (CX), K1, Z14
+	VANDPS       Z0, Z14, Z14
+	VMULPS       Z1, Z14, Z15
+	VRNDSCALEPS  $0x08, Z15, Z15
+	VFNMADD231PS Z2, Z15, Z14
+	VFNMADD231PS Z3, Z15, Z14
+	VFNMADD231PS Z4, Z15, Z14
+	VMULPS       Z14, Z14, Z16
+	VMOVUPS      Z7, Z17
+	VFMADD213PS  Z6, Z16, Z17
+	VFMADD213PS  Z5, Z16, Z17
+	VMULPS       Z16, Z17, Z17
+	VFMADD213PS  Z14, Z14, Z17
+	VMOVUPS      Z11, Z14
+	VFNMADD231PS Z12, Z16, Z14
+	VMOVUPS      Z10, Z19
+	VFMADD213PS  Z9, Z16, Z19
+	VFMADD213PS  Z8, Z16, Z19
+	VMULPS       Z16, Z16, Z16
+	VFMADD231PS  Z16, Z19, Z14
+	VCVTPS2DQ    Z15, Z15
+	VPADDD       Z13, Z15, Z15
+	VPSLLD       $0x1f, Z15, Z16
+	VPMOVD2M     Z16, K2
+	VBLENDMPS    Z14, Z17, K2, Z18
+	VPSRLD       $0x01, Z15, Z15
+	VPSLLD       $0x1f, Z15, Z15
+	VXORPS       Z15, Z18, Z18
+	VMOVUPS      Z18, K1, (AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
+// func asmCos2(dst *float32, src *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·asmCos2(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	SUBQ    $0x00000010, DX
+	JLT     rest
+	PCALIGN $0x40
+
+loop:
+	VMOVUPS      (CX), Y0
+	VMOVUPS      32(CX), Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y0, Y0
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y1
+	VMULPS       vec_3f22f983<>+0(SB), Y0, Y2
+	VMULPS       vec_3f22f983<>+0(SB), Y1, Y3
+	VROUNDPS     $0x08, Y2, Y2
+	VROUNDPS     $0x08, Y3, Y3
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y3, Y1
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y3, Y1
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y2, Y0
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y3, Y1
+	VMULPS       Y0, Y0, Y4
+	VMULPS       Y1, Y1, Y5
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y6
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y7
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y5, Y7
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y4, Y6
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y5, Y7
+	VMULPS       Y4, Y6, Y6
+	VMULPS       Y5, Y7, Y7
+	VFMADD213PS  Y0, Y0, Y6
+	VFMADD213PS  Y1, Y1, Y7
+	VMOVUPS      vec_3f800000<>+0(SB), Y0
+	VMOVUPS      vec_3f800000<>+0(SB), Y1
+	VFNMADD231PS vec_3f000000<>+0(SB), Y4, Y0
+	VFNMADD231PS vec_3f000000<>+0(SB), Y5, Y1
+	VMOVUPS      vec_37ccf072<>+0(SB), Y8
+	VMOVUPS      vec_37ccf072<>+0(SB), Y9
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y4, Y8
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y5, Y9
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y4, Y8
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y5, Y9
+	VMULPS       Y4, Y4, Y4
+	VMULPS       Y5, Y5, Y5
+	VFMADD231PS  Y4, Y8, Y0
+	VFMADD231PS  Y5, Y9, Y1
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       vec_00000001<>+0(SB), Y2, Y2
+	VPSLLD       $0x1f, Y2, Y4
+	VBLENDVPS    Y4, Y0, Y6, Y0
+	VPSRLD       $0x01, Y2, Y2
+	VPSLLD       $0x1f, Y2, Y2
+	VXORPS       Y2, Y0, Y0
+	VCVTPS2DQ    Y3, Y2
+	VPADDD       vec_00000001<>+0(SB), Y2, Y2
+	VPSLLD       $0x1f, Y2, Y3
+	VBLENDVPS    Y3, Y1, Y7, Y1
+	VPSRLD       $0x01, Y2, Y2
+	VPSLLD       $0x1f, Y2, Y2
+	VXORPS       Y2, Y1, Y1
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, AX
+	SUBQ         $0x00000010, DX
+	JGE          loop
+
+rest:
+	ADDQ    $0x00000010, DX
+	JZ      done
+	PCALIGN $0x40
+
+single:
+	MOVQ         $0x00000008, BX
+	CMPQ         DX, BX
+	CMOVQLT      DX, BX
+	NEGQ         BX
+	LEAQ         vecLanes<>+32(SB), SI
+	VMOVUPS      (SI)(BX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y1
+	VMULPS       vec_3f22f983<>+0(SB), Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFNMADD231PS vec_3fc90fdb<>+0(SB), Y2, Y1
+	VFNMADD231PS vec_b33bbd2e<>+0(SB), Y2, Y1
+	VFNMADD231PS vec_a6f72ced<>+0(SB), Y2, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      vec_b94cab5b<>+0(SB), Y4
+	VFMADD213PS  vec_3c0883bf<>+0(SB), Y3, Y4
+	VFMADD213PS  vec_be2aaaa3<>+0(SB), Y3, Y4
+	VMULPS       Y3, Y4, Y4
+	VFMADD213PS  Y1, Y1, Y4
+	VMOVUPS      vec_3f800000<>+0(SB), Y1
+	VFNMADD231PS vec_3f000000<>+0(SB), Y3, Y1
+	VMOVUPS      vec_37ccf072<>+0(SB), Y5
+	VFMADD213PS  vec_bab6060d<>+0(SB), Y3, Y5
+	VFMADD213PS  vec_3d2aaaa5<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y3
+	VFMADD231PS  Y3, Y5, Y1
+	VCVTPS2DQ    Y2, Y2
+	VPADDD       vec_00000001<>+0(SB), Y2, Y2
+	VPSLLD       $0x1f, Y2, Y3
+	VBLENDVPS    Y3, Y1, Y4, Y1
+	VPSRLD       $0x01, Y2, Y2
+	VPSLLD       $0x1f, Y2, Y2
+	VXORPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, DX
+	JGT          single
+
+done:
+	VZEROUPPER
+	RET
+
 // func asmExpSum512(dst *float32, src *float32, n int, shift float32, sums *float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·asmExpSum512(SB), NOSPLIT, $0-40
@@ -6323,6 +7305,41 @@ rest:
 
 done:
 	VMOVUPS Z12, (BX)
+	VZEROUPPER
+	RET
+
+// func asmLargest512(src *float32, n int) float32
+// Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV, SSE
+TEXT ·asmLargest512(SB), NOSPLIT, $0-20
+	VBROADCASTSS vec_7fffffff<>+0(SB), Z0
+	MOVQ         src+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS vec_00000000<>+0(SB), Z1
+	VMOVUPS      Z1, Z1
+	PCALIGN      $0x40
+
+loop:
+	MOVQ          $0x00000010, DX
+	CMPQ          CX, DX
+	CMOVQLT       CX, DX
+	MOVQ          $-1, BX
+	BZHIQ         DX, BX, BX
+	KMOVW         BX, K1
+	VMOVUPS.Z     (AX), K1, Z2
+	VANDPS        Z0, Z2, Z2
+	VMAXPS        Z1, Z2, Z1
+	ADDQ          $0x00000040, AX
+	SUBQ          $0x00000010, CX
+	JGT           loop
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VMAXPS        Y0, Y1, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X0, X1, X1
+	VPERMILPS     $0x0e, X1, X0
+	VMAXPS        X0, X1, X1
+	VPERMILPS     $0x01, X1, X0
+	VMAXPS        X0, X1, X1
+	MOVSS         X1, ret+16(FP)
 	VZEROUPPER
 	RET
 
@@ -6492,5 +7509,36 @@ rest:
 done:
 	VMOVUPS Y1, (BX)
 	VMOVUPS Y2, 32(BX)
+	VZEROUPPER
+	RET
+
+// func asmLargest2(src *float32, n int) float32
+// Requires: AVX, CMOV, SSE
+TEXT ·asmLargest2(SB), NOSPLIT, $0-20
+	MOVQ    src+0(FP), AX
+	MOVQ    n+8(FP), CX
+	VMOVUPS vec_00000000<>+0(SB), Y0
+	PCALIGN $0x40
+
+loop:
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	NEGQ         DX
+	LEAQ         vecLanes<>+32(SB), BX
+	VMOVUPS      (BX)(DX*4), Y1
+	VMASKMOVPS   (AX), Y1, Y1
+	VANDPS       vec_7fffffff<>+0(SB), Y1, Y1
+	VMAXPS       Y0, Y1, Y0
+	ADDQ         $0x00000020, AX
+	SUBQ         $0x00000008, CX
+	JGT          loop
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X0, X1, X1
+	VPERMILPS    $0x0e, X1, X0
+	VMAXPS       X0, X1, X1
+	VPERMILPS    $0x01, X1, X0
+	VMAXPS       X0, X1, X1
+	MOVSS        X1, ret+16(FP)
 	VZEROUPPER
 	RET

@@ -3,7 +3,9 @@ package main
 import (
 	"math"
 
+	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
 )
 
 // A function of this file loads the constants of a function of one number and returns the code for a step of vectors. The polynomials are those
@@ -296,3 +298,55 @@ func (v *vec) rounding(mode uint64) code {
 }
 
 func (v *vec) squareRoot() code { return func(x value) value { return v.sqrt(x) } }
+
+// sine is sin x, or cos x a quarter ahead: |x| = n·π/2 + r, |r| ≤ π/4, and the sine or the cosine of r, turned around for half of the n. π/2 comes in
+// three parts; beyond some 2¹⁶ that is not enough.
+func (v *vec) sine(ahead bool) code {
+	abs, perTurn := v.bits(absBits), v.num(2/math.Pi)
+	parts := []Op{v.num(1.5707963705062866), v.num(-4.371138828673793e-08), v.num(-1.7151245100058819e-15)}
+	sin := v.nums(-0.166666552, 0.00833219197, -0.000195187909)
+	cos := v.nums(0.0416666456, -0.00138873013, 2.44306611e-05)
+	one, half, quarter := v.num(1), v.num(0.5), v.bits(1)
+	return func(x value) value {
+		r := v.and(x, abs)
+		n := v.round(toNearest, v.mul(r, perTurn))
+		for _, p := range parts {
+			v.subMul(r, n, p)
+		}
+		q := v.mul(r, r)
+		s := v.mul(v.horner(q, sin), q)
+		v.mulAdd(s, r, r)
+		c := v.subMul(v.copy(one), q, half)
+		v.addMul(c, v.horner(q, cos), v.mul(q, q))
+		return v.make(func(i int, d VecVirtual) {
+			turns, odd := v.reg(), v.reg()
+			VCVTPS2DQ(n[i], turns)
+			if ahead {
+				VPADDD(quarter, turns, turns)
+			}
+			VPSLLD(Imm(31), turns, odd)
+			if v.wide {
+				k := K()
+				VPMOVD2M(odd, k)
+				VBLENDMPS(c[i], s[i], k, d)
+			} else {
+				VBLENDVPS(odd, c[i], s[i], d)
+			}
+			VPSRLD(Imm(1), turns, turns)
+			VPSLLD(Imm(31), turns, turns)
+			VXORPS(turns, d, d)
+			if !ahead {
+				VANDNPS(x[i], v.regs(abs)[0], odd)
+				VXORPS(odd, d, d)
+			}
+		})
+	}
+}
+
+// celu is x where x ≥ 0, else alpha·(exp(x/alpha) − 1), for alpha > 0.
+func (v *vec) celu() code {
+	expm1, zero, alpha := v.expm1(-104, math.Inf(1)), v.num(0), v.param("alpha")
+	return func(x value) value {
+		return v.pick(less, x, zero, v.mul(expm1(v.div(x, alpha)), alpha), v.add(x, zero))
+	}
+}

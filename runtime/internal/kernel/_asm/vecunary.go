@@ -24,6 +24,7 @@ func vecUnary() {
 		{"HardSwish", "x·(alpha·x + beta), the second factor within 0 … 1", [2]int{4, 2}, (*vec).hardSwish},
 		{"Elu", "x where x ≥ 0, else alpha·(eˣ − 1)", [2]int{2, 2}, (*vec).elu},
 		{"Selu", "beta·x where x ≥ 0, else beta·alpha·(eˣ − 1)", [2]int{2, 2}, (*vec).selu},
+		{"Celu", "x where x ≥ 0, else alpha·(exp(x/alpha) − 1)", [2]int{2, 2}, (*vec).celu},
 		{"Sigmoid", "1 / (1 + exp(−x))", [2]int{2, 2}, (*vec).sigmoid},
 		{"Swish", "x / (1 + exp(−alpha·x))", [2]int{2, 2}, (*vec).swish},
 		{"Tanh", "tanh x", [2]int{2, 2}, (*vec).tanh},
@@ -43,6 +44,8 @@ func vecUnary() {
 		{"Floor", "x rounded down", [2]int{4, 4}, func(v *vec) code { return v.rounding(toFloor) }},
 		{"Ceil", "x rounded up", [2]int{4, 4}, func(v *vec) code { return v.rounding(toCeil) }},
 		{"Round", "x rounded to nearest, ties to even", [2]int{4, 4}, func(v *vec) code { return v.rounding(toNearest) }},
+		{"Sin", "sin x, for |x| up to 2¹⁵,", [2]int{2, 2}, func(v *vec) code { return v.sine(false) }},
+		{"Cos", "cos x, for |x| up to 2¹⁵,", [2]int{2, 2}, func(v *vec) code { return v.sine(true) }},
 	} {
 		for i, wide := range []bool{true, false} {
 			v := &vec{wide: wide}
@@ -55,6 +58,7 @@ func vecUnary() {
 	}
 	for _, wide := range []bool{true, false} {
 		expSum(&vec{wide: wide}, masks)
+		largest(&vec{wide: wide}, masks)
 	}
 }
 
@@ -142,6 +146,46 @@ func expSum(v *vec, masks Mem) {
 	for i, a := range acc {
 		VMOVUPS(a, Mem{Base: sums, Disp: i * size})
 	}
+	VZEROUPPER()
+	RET()
+}
+
+// largest tells whether a function may take a shorter way.
+func largest(v *vec, masks Mem) {
+	name := "asmLargest" + v.suffix()
+	TEXT(name, NOSPLIT, "func(src *float32, n int) float32")
+	Doc(name + " is the largest |x| of n numbers x, n > 0, those that are NaN left out.")
+	Pragma("noescape")
+	abs := v.bits(absBits)
+	src, n := Load(Param("src"), GP64()), GP64()
+	Load(Param("n"), n)
+	v.step = 1
+	top := v.copy(v.num(0))
+	align()
+	Label("loop")
+	t := v.tail(n, masks)
+	x := v.and(value{v.loadTail(t, Mem{Base: src})}, abs)
+	for i := range top {
+		VMAXPS(top[i], x[i], top[i])
+	}
+	ADDQ(U32(uint32(4*v.lanes())), src)
+	SUBQ(U32(uint32(v.lanes())), n)
+	JGT(LabelRef("loop"))
+	y, other := top[0].(VecVirtual), XMM()
+	if v.wide {
+		high := YMM()
+		VEXTRACTF64X4(Imm(1), y, high)
+		VMAXPS(high, y.AsY(), high)
+		y = high.(VecVirtual)
+	}
+	m := XMM()
+	VEXTRACTF128(Imm(1), y.AsY(), m)
+	VMAXPS(y.AsX(), m, m)
+	for _, order := range []uint64{0b1110, 0b01} {
+		VPERMILPS(Imm(order), m, other)
+		VMAXPS(other, m, m)
+	}
+	Store(m, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }
