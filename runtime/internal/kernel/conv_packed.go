@@ -46,31 +46,45 @@ func runPacked(t *ConvTile[float32]) {
 	t.addBias()
 }
 
+// packedRows finds the rows of one panel in a packed matrix, see PackB.
+type packedRows struct {
+	panel, panels, width int
+	k, depth             int
+}
+
+// at is where row p begins.
+func (r *packedRows) at(p int) int {
+	k0 := p / r.depth * r.depth
+	kc := min(r.depth, r.k-k0)
+	return (k0*r.panels + kc*r.panel + p - k0) * r.width
+}
+
 // gatherPanels writes the inputs that the columns of t see in channels c0 to c0+n-1 as a packed matrix [n·taps, Cols].
 func gatherPanels(t *ConvTile[float32], dst []float32, c0, n int) {
 	w := t.Win
-	taps := w.KernelSize()
-	_, width := Panels(t.Cols)
-	for col := 0; col < t.Cols; col += width {
-		panel := dst[col*n*taps:][:n*taps*width]
-		last := min(col+width, t.Cols)
+	rows := packedRows{k: n * w.KernelSize()}
+	rows.panels, rows.width = Panels(t.Cols)
+	_, rows.depth = gemmBlocks(rows.k)
+	for ; rows.panel < rows.panels; rows.panel++ {
+		col := rows.panel * rows.width
+		last := min(col+rows.width, t.Cols)
 		for at := col; at < last; { // the columns of an output row at a time
 			o := t.Col0 + at
 			o2, row := o%w.Out[2], o/w.Out[2]
 			m := min(last-at, w.Out[2]-o2)
-			gatherSpan(t, panel[at-col:], width, c0, n, row/w.Out[1], row%w.Out[1], o2, m)
+			gatherSpan(t, dst[at-col:], &rows, c0, n, row/w.Out[1], row%w.Out[1], o2, m)
 			at += m
 		}
-		if cols := last - col; cols < width {
-			for k := range n * taps {
-				clear(panel[k*width+cols : (k+1)*width])
+		if cols := last - col; cols < rows.width {
+			for p := range rows.k {
+				clear(dst[rows.at(p):][cols:rows.width])
 			}
 		}
 	}
 }
 
-// gatherSpan writes rows of m elements, width apart: what the outputs (o0, o1, o2 … o2+m-1) see by each tap in each channel.
-func gatherSpan(t *ConvTile[float32], dst []float32, width, c0, n, o0, o1, o2, m int) {
+// gatherSpan writes the first m elements of each row: what the outputs (o0, o1, o2 … o2+m-1) see by each tap in each channel.
+func gatherSpan(t *ConvTile[float32], dst []float32, rows *packedRows, c0, n, o0, o1, o2, m int) {
 	w := t.Win
 	in, taps := w.InSize(), w.KernelSize()
 	stride := w.Stride[2]
@@ -88,7 +102,7 @@ func gatherSpan(t *ConvTile[float32], dst []float32, width, c0, n, o0, o1, o2, m
 				}
 				from := (i0*w.In[1]+i1)*w.In[2] + (o2+lo)*stride - w.Head[2] + k2*w.Dilation[2]
 				for c := range n {
-					row := dst[(c*taps+tap)*width:][:m]
+					row := dst[rows.at(c*taps+tap):][:m]
 					clear(row[:lo])
 					clear(row[hi:])
 					if lo < hi {
