@@ -33,12 +33,15 @@ const softmaxPattern = `Softmax(
 	Where(other, masked=` + scoresPattern + `, #low) | Where(fill, #low, masked=` + scoresPattern + `) |
 	Reshape?(Add?(t=Reshape?(Add?(` + scoresPattern + `, bias), ...), mask), ...))`
 
-const scoresPattern = `Div?(Mul?(s0=MatMul(q, k), #mul), #div) | Mul(Tanh(Div(Div?(Mul?(s0=MatMul(q, k), #mul), #div), #cap)), #cap)`
+const scoresPattern = `Div?(Mul?(s0=MatMul(q, k), #mul), #div) | Mul(Tanh(Div(Div?(Mul?(s0=MatMul(q, k), #mul), #div), #cap)), #capped)`
 
 func fuseAttention(b *graph.Builder, m *match) *graph.Value {
 	s := m.node("s")
 	y := m.root.Out[0].Type
 	if y.DType != tensor.Float32 || !y.Ranked || s.Int("axis") != -1 && s.Int("axis") != y.Rank()-1 {
+		return nil
+	}
+	if m.val("cap") != nil && m.float("cap") != m.float("capped") {
 		return nil
 	}
 	for _, joint := range []bool{false, true} {
@@ -82,8 +85,8 @@ func fuseAttention(b *graph.Builder, m *match) *graph.Value {
 
 // fit reports whether the extents of the operands surely agree.
 func fit(q, k, v *heads) bool {
-	same := func(a, b graph.Dim) bool { return a.Equal(b) || a.Is(1) || b.Is(1) }
-	if !same(q.batch, k.batch) || !same(q.batch, v.batch) || !k.batch.Equal(v.batch) || !k.seq.Equal(v.seq) || !q.size.Equal(k.size) || !q.copies.Is(1) {
+	serves := func(d graph.Dim) bool { return d.Equal(q.batch) || d.Is(1) }
+	if !serves(k.batch) || !k.batch.Equal(v.batch) || !k.seq.Equal(v.seq) || !q.size.Equal(k.size) || !q.copies.Is(1) {
 		return false
 	}
 	return k.heads.Equal(v.heads) && k.copies.Equal(v.copies) && (k.heads.Is(1) || q.heads.Equal(k.heads.Mul(k.copies)))

@@ -35,6 +35,9 @@ func inferAxisSame(c *graph.Infer) error {
 func expandOnRows(op string) func(*graph.Builder, *graph.Node) []*graph.Value {
 	return func(b *graph.Builder, n *graph.Node) []*graph.Value {
 		x := n.In[0]
+		if axis, r := n.Int("axis"), x.Type.Rank(); r > 0 && (axis == -1 || axis == r-1) { // the rows are those of the last axis
+			return []*graph.Value{b.Op(op, x, graph.Int("axis", -1))}
+		}
 		y := b.Op(op, b.Op("Flatten", x, graph.Int("axis", n.Int("axis"))), graph.Int("axis", 1))
 		return []*graph.Value{b.Op("Reshape", y, b.Op("Shape", x), graph.Int("allowzero", 1))}
 	}
