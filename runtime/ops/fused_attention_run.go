@@ -68,14 +68,18 @@ func maskOf(shape tensor.Shape) scoreMask {
 	return m
 }
 
-// row is what is added to the scores of row q of a head, nil for nothing; buf holds it where the keys share one number.
+// shared reports whether the keys share a number.
+func (m *scoreMask) shared(keys int) bool { return m.data != nil && m.k == 0 && keys > 1 }
+
+// row is what is added to the scores of row q of a head and to those of the rows after it, m.q elements apart; nil for nothing. Where the keys
+// share a number, it is that of row q alone, in buf.
 func (m *scoreMask) row(b, h, q, keys int, buf []float32) []float32 {
 	if m.data == nil {
 		return nil
 	}
 	row := m.data[b%m.batches*m.b+h*m.h+q*m.q:]
-	if m.k == 1 || keys == 1 {
-		return row[:keys]
+	if !m.shared(keys) {
+		return row
 	}
 	for i := range buf[:keys] {
 		buf[i] = row[0]
@@ -268,9 +272,7 @@ func (a *attnPlan) block(b, h, first int, own []float32) {
 	g := a.scoresGemm(rows)
 	g.A, g.B, g.C = a.q.at(b, h, first), packed[:a.packedK], s
 	multiply(&g, own, a.sees(first+rows-1))
-	for r := range rows {
-		factors[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, first+r, buf)
-	}
+	a.softmax(s, b, h, first, factors[:rows], buf)
 	y := a.y.at(b, h, first)
 	g = kernel.PackedGemm{M: rows, N: a.sizeV, K: a.keys, A: s, Lda: a.scores, B: packed[a.packedK:], C: y, Ldc: a.y.s}
 	multiply(&g, nil, a.sizeV)
@@ -301,24 +303,47 @@ func (a *attnPlan) sees(q int) int {
 	return a.keys
 }
 
-// softmax turns a row of scores into weights that are to be multiplied with the factor that it returns.
-func (a *attnPlan) softmax(row []float32, b, h, q int, buf []float32) (factor float32) {
-	n, scale := a.sees(q), a.scale
-	clear(row[n:])
+// softmax turns rows of scores, of queries from q on, into weights, and sets factors to what their sums with V are to be multiplied with.
+func (a *attnPlan) softmax(s []float32, b, h, q int, factors, buf []float32) {
+	n := a.sees(q)
+	if a.causal && len(factors) > 1 || a.masks[0].shared(a.keys) || a.masks[1].shared(a.keys) {
+		for r := range factors {
+			a.softmaxRows(s[r*a.scores:], a.sees(q+r), b, h, q+r, factors[r:r+1], buf)
+		}
+		return
+	}
+	a.softmaxRows(s, n, b, h, q, factors, buf)
+}
+
+// softmaxRows is softmax for rows that see the first n keys.
+func (a *attnPlan) softmaxRows(s []float32, n, b, h, q int, factors, buf []float32) {
+	scale := a.scale
 	if a.softcap > 0 {
-		kernel.ScaleRows(row, n, 0, []float32{scale / a.softcap})
-		kernel.Activate(row[:n], row[:n], kernel.Activation{Kind: kernel.ActTanh})
+		for r := range factors {
+			row := s[r*a.scores:][:n]
+			kernel.Scale(row, scale/a.softcap)
+			kernel.Activate(row, row, kernel.Activation{Kind: kernel.ActTanh})
+		}
 		scale = a.softcap
 	}
-	sum, empty := kernel.SoftmaxScores(row[:n], scale, a.masks[0].row(b, h, q, n, buf), a.masks[1].row(b, h, q, n, buf[a.keys:]))
-	switch {
-	case a.zeroEmpty && empty || a.zeroNaN && sum != sum || n == 0 && (a.zeroEmpty || a.zeroNaN):
-		clear(row)
-		return 0
-	case n == 0:
-		return float32(math.NaN())
+	t := kernel.Scores{S: s, N: n, Ld: a.scores, Scale: scale, Bias: a.masks[0].row(b, h, q, n, buf), Ldb: a.masks[0].q,
+		Mask: a.masks[1].row(b, h, q, n, buf[a.keys:]), Ldm: a.masks[1].q}
+	t.Softmax(factors)
+	for r, sum := range factors {
+		if n < a.keys {
+			clear(s[r*a.scores+n:][:a.keys-n])
+		}
+		factors[r] = 1 / sum
+		switch {
+		case sum != sum && a.zeroNaN:
+			clear(s[r*a.scores:][:n])
+			factors[r] = 0
+		case sum == 0 && (a.zeroEmpty || a.zeroNaN):
+			factors[r] = 0
+		case sum == 0:
+			factors[r] = float32(math.NaN())
+		}
 	}
-	return 1 / sum
 }
 
 // attnDirect is for few rows: each head of K and V is read once, where it lies, for all rows of the heads that share it.
@@ -340,7 +365,7 @@ func (p *attnDirect) Do(worker, lo, hi int) {
 		factors := own[2*a.keys:][:a.rows]
 		for r := range a.rows {
 			h, q := kv*a.group+r/a.seq, r%a.seq
-			factors[r] = a.softmax(s[r*a.scores:][:a.keys], b, h, q, buf)
+			a.softmax(s[r*a.scores:], b, h, q, factors[r:r+1], buf)
 			clear(a.y.at(b, h, q)[:a.sizeV])
 		}
 		for first := 0; first < a.keys; first += directKeys {

@@ -4,10 +4,10 @@
 
 package kernel
 
-// asmAddScores512 is addScoresGo for n scores, n > 0. Without a mask, or without both, they are nil.
+// asmAddScores512 is addScoresGo for rows > 0 of n > 0 scores. Without bias or mask it is nil, and its ld 0.
 //
 //go:noescape
-func asmAddScores512(s *float32, n int, scale float32, bias *float32, mask *float32) float32
+func asmAddScores512(s *float32, n int, ld int, rows int, scale float32, bias *float32, ldb int, mask *float32, ldm int, top *float32)
 
 // asmDotRows512 is dotRowsGo for n rows of size elements.
 //
@@ -24,10 +24,10 @@ func asmAddRows512(y *float32, size int, p *float32, n int, v *float32, ldv int)
 //go:noescape
 func asmScaleRows512(y *float32, n int, ld int, f *float32, rows int)
 
-// asmAddScores2 is addScoresGo for n scores, n > 0. Without a mask, or without both, they are nil.
+// asmAddScores2 is addScoresGo for rows > 0 of n > 0 scores. Without bias or mask it is nil, and its ld 0.
 //
 //go:noescape
-func asmAddScores2(s *float32, n int, scale float32, bias *float32, mask *float32) float32
+func asmAddScores2(s *float32, n int, ld int, rows int, scale float32, bias *float32, ldb int, mask *float32, ldm int, top *float32)
 
 // asmDotRows2 is dotRowsGo for n rows of size elements.
 //
@@ -43,3 +43,13 @@ func asmAddRows2(y *float32, size int, p *float32, n int, v *float32, ldv int)
 //
 //go:noescape
 func asmScaleRows2(y *float32, n int, ld int, f *float32, rows int)
+
+// asmExpRows512 is expRowsGo for rows > 0 of n > 0 numbers.
+//
+//go:noescape
+func asmExpRows512(s *float32, n int, ld int, rows int, top *float32)
+
+// asmExpRows2 is expRowsGo for rows > 0 of n > 0 numbers.
+//
+//go:noescape
+func asmExpRows2(s *float32, n int, ld int, rows int, top *float32)

@@ -38,24 +38,46 @@ DATA someLanes<>+120(SB)/4, $0x00000000
 DATA someLanes<>+124(SB)/4, $0x00000000
 GLOBL someLanes<>(SB), RODATA|NOPTR, $128
 
-// func asmAddScores512(s *float32, n int, scale float32, bias *float32, mask *float32) float32
+// func asmAddScores512(s *float32, n int, ld int, rows int, scale float32, bias *float32, ldb int, mask *float32, ldm int, top *float32)
 // Requires: AVX, AVX512F, BMI2
-TEXT ·asmAddScores512(SB), NOSPLIT|NOFRAME, $0-44
-	MOVQ         s+0(FP), DI
-	MOVQ         n+8(FP), CX
-	MOVQ         bias+24(FP), SI
-	MOVQ         mask+32(FP), DX
-	VBROADCASTSS scale+16(FP), Z1
+TEXT ·asmAddScores512(SB), NOSPLIT|NOFRAME, $0-80
+	MOVQ         s+0(FP), R8
+	MOVQ         n+8(FP), R10
+	MOVQ         bias+40(FP), R12
+	MOVQ         mask+56(FP), R14
+	MOVQ         ld+16(FP), R9
+	MOVQ         rows+24(FP), R11
+	MOVQ         ldb+48(FP), R13
+	MOVQ         ldm+64(FP), R15
+	MOVQ         top+72(FP), BX
+	SHLQ         $0x02, R9
+	SHLQ         $0x02, R13
+	SHLQ         $0x02, R15
+	VBROADCASTSS scale+32(FP), Z1
 	MOVL         $0xff800000, AX
-	VMOVD        AX, X0
-	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, Z4
-	TESTQ        DX, DX
-	JNZ          masked
-	TESTQ        SI, SI
-	JNZ          one
-	SUBQ         $0x10, CX
-	JLT          noneRest
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Z4
+	TESTQ        R14, R14
+	JZ           row
+	TESTQ        R12, R12
+	JNZ          row
+	MOVQ         R14, R12
+	MOVQ         R15, R13
+	XORQ         R14, R14
+	XORQ         R15, R15
+
+row:
+	MOVQ    R8, DI
+	MOVQ    R10, CX
+	MOVQ    R12, SI
+	MOVQ    R14, DX
+	VMOVUPS Z4, Z0
+	TESTQ   DX, DX
+	JNZ     two
+	TESTQ   SI, SI
+	JNZ     one
+	SUBQ    $0x10, CX
+	JLT     noneRest
 
 noneLoop:
 	VMULPS  (DI), Z1, Z2
@@ -77,11 +99,6 @@ noneRest:
 	VMOVUPS   Z2, K1, (DI)
 	VMAXPS    Z0, Z2, K1, Z0
 	JMP       done
-
-masked:
-	TESTQ SI, SI
-	JNZ   two
-	MOVQ  DX, SI
 
 one:
 	SUBQ $0x10, CX
@@ -145,15 +162,21 @@ twoRest:
 	VMAXPS    Z0, Z2, K1, Z0
 
 done:
-	VEXTRACTF64X4 $0x01, Z0, Y1
-	VMAXPS        Y1, Y0, Y0
-	VEXTRACTF128  $0x01, Y0, X1
-	VMAXPS        X1, X0, X0
-	VSHUFPS       $0x0e, X0, X0, X1
-	VMAXPS        X1, X0, X0
-	VSHUFPS       $0x01, X0, X0, X1
-	VMAXPS        X1, X0, X0
-	VMOVSS        X0, ret+40(FP)
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VMAXPS        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VMAXPS        X2, X0, X0
+	VSHUFPS       $0x0e, X0, X0, X2
+	VMAXPS        X2, X0, X0
+	VSHUFPS       $0x01, X0, X0, X2
+	VMAXPS        X2, X0, X0
+	VMOVSS        X0, (BX)
+	ADDQ          $0x04, BX
+	ADDQ          R9, R8
+	ADDQ          R13, R12
+	ADDQ          R15, R14
+	DECQ          R11
+	JNZ           row
 	VZEROUPPER
 	RET
 
@@ -580,24 +603,46 @@ next:
 	VZEROUPPER
 	RET
 
-// func asmAddScores2(s *float32, n int, scale float32, bias *float32, mask *float32) float32
+// func asmAddScores2(s *float32, n int, ld int, rows int, scale float32, bias *float32, ldb int, mask *float32, ldm int, top *float32)
 // Requires: AVX, AVX2
-TEXT ·asmAddScores2(SB), NOSPLIT|NOFRAME, $0-44
-	MOVQ         s+0(FP), DI
-	MOVQ         n+8(FP), CX
-	MOVQ         bias+24(FP), SI
-	MOVQ         mask+32(FP), DX
-	VBROADCASTSS scale+16(FP), Y1
+TEXT ·asmAddScores2(SB), NOSPLIT|NOFRAME, $0-80
+	MOVQ         s+0(FP), R8
+	MOVQ         n+8(FP), R10
+	MOVQ         bias+40(FP), R12
+	MOVQ         mask+56(FP), R14
+	MOVQ         ld+16(FP), R9
+	MOVQ         rows+24(FP), R11
+	MOVQ         ldb+48(FP), R13
+	MOVQ         ldm+64(FP), R15
+	MOVQ         top+72(FP), BX
+	SHLQ         $0x02, R9
+	SHLQ         $0x02, R13
+	SHLQ         $0x02, R15
+	VBROADCASTSS scale+32(FP), Y1
 	MOVL         $0xff800000, AX
-	VMOVD        AX, X0
-	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, Y4
-	TESTQ        DX, DX
-	JNZ          masked
-	TESTQ        SI, SI
-	JNZ          one
-	SUBQ         $0x08, CX
-	JLT          noneRest
+	VMOVD        AX, X4
+	VBROADCASTSS X4, Y4
+	TESTQ        R14, R14
+	JZ           row
+	TESTQ        R12, R12
+	JNZ          row
+	MOVQ         R14, R12
+	MOVQ         R15, R13
+	XORQ         R14, R14
+	XORQ         R15, R15
+
+row:
+	MOVQ    R8, DI
+	MOVQ    R10, CX
+	MOVQ    R12, SI
+	MOVQ    R14, DX
+	VMOVUPS Y4, Y0
+	TESTQ   DX, DX
+	JNZ     two
+	TESTQ   SI, SI
+	JNZ     one
+	SUBQ    $0x08, CX
+	JLT     noneRest
 
 noneLoop:
 	VMULPS  (DI), Y1, Y2
@@ -620,11 +665,6 @@ noneRest:
 	VBLENDVPS  Y15, Y2, Y4, Y2
 	VMAXPS     Y0, Y2, Y0
 	JMP        done
-
-masked:
-	TESTQ SI, SI
-	JNZ   two
-	MOVQ  DX, SI
 
 one:
 	SUBQ $0x08, CX
@@ -690,13 +730,19 @@ twoRest:
 	VMAXPS     Y0, Y2, Y0
 
 done:
-	VEXTRACTF128 $0x01, Y0, X1
-	VMAXPS       X1, X0, X0
-	VSHUFPS      $0x0e, X0, X0, X1
-	VMAXPS       X1, X0, X0
-	VSHUFPS      $0x01, X0, X0, X1
-	VMAXPS       X1, X0, X0
-	VMOVSS       X0, ret+40(FP)
+	VEXTRACTF128 $0x01, Y0, X2
+	VMAXPS       X2, X0, X0
+	VSHUFPS      $0x0e, X0, X0, X2
+	VMAXPS       X2, X0, X0
+	VSHUFPS      $0x01, X0, X0, X2
+	VMAXPS       X2, X0, X0
+	VMOVSS       X0, (BX)
+	ADDQ         $0x04, BX
+	ADDQ         R9, R8
+	ADDQ         R13, R12
+	ADDQ         R15, R14
+	DECQ         R11
+	JNZ          row
 	VZEROUPPER
 	RET
 
@@ -1076,3 +1122,530 @@ next:
 	JNZ  row
 	VZEROUPPER
 	RET
+
+DATA vecLanes<>+0(SB)/4, $0xffffffff
+DATA vecLanes<>+4(SB)/4, $0xffffffff
+DATA vecLanes<>+8(SB)/4, $0xffffffff
+DATA vecLanes<>+12(SB)/4, $0xffffffff
+DATA vecLanes<>+16(SB)/4, $0xffffffff
+DATA vecLanes<>+20(SB)/4, $0xffffffff
+DATA vecLanes<>+24(SB)/4, $0xffffffff
+DATA vecLanes<>+28(SB)/4, $0xffffffff
+DATA vecLanes<>+32(SB)/4, $0x00000000
+DATA vecLanes<>+36(SB)/4, $0x00000000
+DATA vecLanes<>+40(SB)/4, $0x00000000
+DATA vecLanes<>+44(SB)/4, $0x00000000
+DATA vecLanes<>+48(SB)/4, $0x00000000
+DATA vecLanes<>+52(SB)/4, $0x00000000
+DATA vecLanes<>+56(SB)/4, $0x00000000
+DATA vecLanes<>+60(SB)/4, $0x00000000
+GLOBL vecLanes<>(SB), RODATA|NOPTR, $64
+
+// func asmExpRows512(s *float32, n int, ld int, rows int, top *float32)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·asmExpRows512(SB), NOSPLIT, $0-40
+	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_42b20000<>+0(SB), Z1
+	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z2
+	VBROADCASTSS vec_3f317200<>+0(SB), Z3
+	VBROADCASTSS vec_35bfbe8e<>+0(SB), Z4
+	VBROADCASTSS vec_3efffffe<>+0(SB), Z5
+	VBROADCASTSS vec_3e2aaa49<>+0(SB), Z6
+	VBROADCASTSS vec_3d2aac56<>+0(SB), Z7
+	VBROADCASTSS vec_3c091cbe<>+0(SB), Z8
+	VBROADCASTSS vec_3ab528cc<>+0(SB), Z9
+	VBROADCASTSS vec_3f800000<>+0(SB), Z10
+	MOVQ         s+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVQ         ld+16(FP), DX
+	MOVQ         rows+24(FP), BX
+	MOVQ         top+32(FP), SI
+	SHLQ         $0x02, DX
+	MOVQ         CX, R8
+	ANDQ         $0x0f, R8
+	SHRQ         $0x04, CX
+	MOVQ         $-1, DI
+	BZHIQ        R8, DI, DI
+	KMOVW        DI, K1
+	PCALIGN      $0x40
+
+row:
+	VBROADCASTSS (SI), Z11
+	MOVQ         AX, R9
+	MOVQ         CX, DI
+	VXORPS       Z12, Z12, Z12
+	TESTQ        DI, DI
+	JZ           rest
+
+loop:
+	VMOVUPS      (R9), Z13
+	VSUBPS       Z11, Z13, Z13
+	VMINPS       Z13, Z1, Z13
+	VMAXPS       Z13, Z0, Z13
+	VMOVUPS      Z13, Z13
+	VMULPS       Z2, Z13, Z14
+	VRNDSCALEPS  $0x08, Z14, Z14
+	VFNMADD231PS Z3, Z14, Z13
+	VFNMADD231PS Z4, Z14, Z13
+	VMOVUPS      Z9, Z15
+	VFMADD213PS  Z8, Z13, Z15
+	VFMADD213PS  Z7, Z13, Z15
+	VFMADD213PS  Z6, Z13, Z15
+	VFMADD213PS  Z5, Z13, Z15
+	VMULPS       Z13, Z13, Z16
+	VFMADD213PS  Z13, Z15, Z16
+	VADDPS       Z10, Z16, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VMOVUPS      Z13, (R9)
+	VADDPS       Z13, Z12, Z12
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          loop
+
+rest:
+	TESTQ        R8, R8
+	JZ           sum
+	VMOVUPS.Z    (R9), K1, Z13
+	VSUBPS       Z11, Z13, Z13
+	VMINPS       Z13, Z1, Z11
+	VMAXPS       Z11, Z0, Z11
+	VMOVUPS      Z11, Z11
+	VMULPS       Z2, Z11, Z13
+	VRNDSCALEPS  $0x08, Z13, Z13
+	VFNMADD231PS Z3, Z13, Z11
+	VFNMADD231PS Z4, Z13, Z11
+	VMOVUPS      Z9, Z14
+	VFMADD213PS  Z8, Z11, Z14
+	VFMADD213PS  Z7, Z11, Z14
+	VFMADD213PS  Z6, Z11, Z14
+	VFMADD213PS  Z5, Z11, Z14
+	VMULPS       Z11, Z11, Z15
+	VFMADD213PS  Z11, Z14, Z15
+	VADDPS       Z10, Z15, Z11
+	VSCALEFPS    Z13, Z11, Z11
+	VMOVUPS      Z11, K1, (R9)
+	VADDPS       Z11, Z12, K1, Z12
+
+sum:
+	VEXTRACTF64X4 $0x01, Z12, Y11
+	VADDPS        Y11, Y12, Y12
+	VEXTRACTF128  $0x01, Y12, X11
+	VADDPS        X11, X12, X12
+	VSHUFPS       $0x0e, X12, X12, X11
+	VADDPS        X11, X12, X12
+	VSHUFPS       $0x01, X12, X12, X11
+	VADDPS        X11, X12, X12
+	VMOVSS        X12, (SI)
+	ADDQ          $0x04, SI
+	ADDQ          DX, AX
+	DECQ          BX
+	JNZ           row
+	VZEROUPPER
+	RET
+
+DATA vec_c2d00000<>+0(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+4(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+8(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+12(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+16(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+20(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+24(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+28(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+32(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+36(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+40(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+44(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+48(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+52(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+56(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+60(SB)/4, $0xc2d00000
+GLOBL vec_c2d00000<>(SB), RODATA|NOPTR, $64
+
+DATA vec_42b20000<>+0(SB)/4, $0x42b20000
+DATA vec_42b20000<>+4(SB)/4, $0x42b20000
+DATA vec_42b20000<>+8(SB)/4, $0x42b20000
+DATA vec_42b20000<>+12(SB)/4, $0x42b20000
+DATA vec_42b20000<>+16(SB)/4, $0x42b20000
+DATA vec_42b20000<>+20(SB)/4, $0x42b20000
+DATA vec_42b20000<>+24(SB)/4, $0x42b20000
+DATA vec_42b20000<>+28(SB)/4, $0x42b20000
+DATA vec_42b20000<>+32(SB)/4, $0x42b20000
+DATA vec_42b20000<>+36(SB)/4, $0x42b20000
+DATA vec_42b20000<>+40(SB)/4, $0x42b20000
+DATA vec_42b20000<>+44(SB)/4, $0x42b20000
+DATA vec_42b20000<>+48(SB)/4, $0x42b20000
+DATA vec_42b20000<>+52(SB)/4, $0x42b20000
+DATA vec_42b20000<>+56(SB)/4, $0x42b20000
+DATA vec_42b20000<>+60(SB)/4, $0x42b20000
+GLOBL vec_42b20000<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+32(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+36(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+40(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+44(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+48(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+52(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+56(SB)/4, $0x3fb8aa3b
+DATA vec_3fb8aa3b<>+60(SB)/4, $0x3fb8aa3b
+GLOBL vec_3fb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3f317200<>+0(SB)/4, $0x3f317200
+DATA vec_3f317200<>+4(SB)/4, $0x3f317200
+DATA vec_3f317200<>+8(SB)/4, $0x3f317200
+DATA vec_3f317200<>+12(SB)/4, $0x3f317200
+DATA vec_3f317200<>+16(SB)/4, $0x3f317200
+DATA vec_3f317200<>+20(SB)/4, $0x3f317200
+DATA vec_3f317200<>+24(SB)/4, $0x3f317200
+DATA vec_3f317200<>+28(SB)/4, $0x3f317200
+DATA vec_3f317200<>+32(SB)/4, $0x3f317200
+DATA vec_3f317200<>+36(SB)/4, $0x3f317200
+DATA vec_3f317200<>+40(SB)/4, $0x3f317200
+DATA vec_3f317200<>+44(SB)/4, $0x3f317200
+DATA vec_3f317200<>+48(SB)/4, $0x3f317200
+DATA vec_3f317200<>+52(SB)/4, $0x3f317200
+DATA vec_3f317200<>+56(SB)/4, $0x3f317200
+DATA vec_3f317200<>+60(SB)/4, $0x3f317200
+GLOBL vec_3f317200<>(SB), RODATA|NOPTR, $64
+
+DATA vec_35bfbe8e<>+0(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+4(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+8(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+12(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+16(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+20(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+24(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+28(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+32(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+36(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+40(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+44(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+48(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+52(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+56(SB)/4, $0x35bfbe8e
+DATA vec_35bfbe8e<>+60(SB)/4, $0x35bfbe8e
+GLOBL vec_35bfbe8e<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3efffffe<>+0(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+4(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+8(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+12(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+16(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+20(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+24(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+28(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+32(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+36(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+40(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+44(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+48(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+52(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+56(SB)/4, $0x3efffffe
+DATA vec_3efffffe<>+60(SB)/4, $0x3efffffe
+GLOBL vec_3efffffe<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3e2aaa49<>+0(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+4(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+8(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+12(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+16(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+20(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+24(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+28(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+32(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+36(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+40(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+44(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+48(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+52(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+56(SB)/4, $0x3e2aaa49
+DATA vec_3e2aaa49<>+60(SB)/4, $0x3e2aaa49
+GLOBL vec_3e2aaa49<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3d2aac56<>+0(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+4(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+8(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+12(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+16(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+20(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+24(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+28(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+32(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+36(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+40(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+44(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+48(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+52(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+56(SB)/4, $0x3d2aac56
+DATA vec_3d2aac56<>+60(SB)/4, $0x3d2aac56
+GLOBL vec_3d2aac56<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3c091cbe<>+0(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+4(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+8(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+12(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+16(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+20(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+24(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+28(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+32(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+36(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+40(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+44(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+48(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+52(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+56(SB)/4, $0x3c091cbe
+DATA vec_3c091cbe<>+60(SB)/4, $0x3c091cbe
+GLOBL vec_3c091cbe<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3ab528cc<>+0(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+4(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+8(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+12(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+16(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+20(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+24(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+28(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+32(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+36(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+40(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+44(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+48(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+52(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+56(SB)/4, $0x3ab528cc
+DATA vec_3ab528cc<>+60(SB)/4, $0x3ab528cc
+GLOBL vec_3ab528cc<>(SB), RODATA|NOPTR, $64
+
+DATA vec_3f800000<>+0(SB)/4, $0x3f800000
+DATA vec_3f800000<>+4(SB)/4, $0x3f800000
+DATA vec_3f800000<>+8(SB)/4, $0x3f800000
+DATA vec_3f800000<>+12(SB)/4, $0x3f800000
+DATA vec_3f800000<>+16(SB)/4, $0x3f800000
+DATA vec_3f800000<>+20(SB)/4, $0x3f800000
+DATA vec_3f800000<>+24(SB)/4, $0x3f800000
+DATA vec_3f800000<>+28(SB)/4, $0x3f800000
+DATA vec_3f800000<>+32(SB)/4, $0x3f800000
+DATA vec_3f800000<>+36(SB)/4, $0x3f800000
+DATA vec_3f800000<>+40(SB)/4, $0x3f800000
+DATA vec_3f800000<>+44(SB)/4, $0x3f800000
+DATA vec_3f800000<>+48(SB)/4, $0x3f800000
+DATA vec_3f800000<>+52(SB)/4, $0x3f800000
+DATA vec_3f800000<>+56(SB)/4, $0x3f800000
+DATA vec_3f800000<>+60(SB)/4, $0x3f800000
+GLOBL vec_3f800000<>(SB), RODATA|NOPTR, $64
+
+// func asmExpRows2(s *float32, n int, ld int, rows int, top *float32)
+// Requires: AVX, AVX2, CMOV, FMA3
+TEXT ·asmExpRows2(SB), NOSPLIT, $0-40
+	MOVQ    s+0(FP), AX
+	MOVQ    n+8(FP), CX
+	MOVQ    ld+16(FP), DX
+	MOVQ    rows+24(FP), BX
+	MOVQ    top+32(FP), SI
+	SHLQ    $0x02, DX
+	MOVQ    CX, R8
+	ANDQ    $0x0f, R8
+	SHRQ    $0x04, CX
+	MOVQ    $0x00000008, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	XORQ    R9, R9
+	CMPQ    DI, R9
+	CMOVQLT R9, DI
+	NEGQ    DI
+	LEAQ    vecLanes<>+32(SB), R9
+	VMOVUPS (R9)(DI*4), Y0
+	SUBQ    $0x08, R8
+	MOVQ    $0x00000008, DI
+	CMPQ    R8, DI
+	CMOVQLT R8, DI
+	XORQ    R9, R9
+	CMPQ    DI, R9
+	CMOVQLT R9, DI
+	NEGQ    DI
+	LEAQ    vecLanes<>+32(SB), R9
+	VMOVUPS (R9)(DI*4), Y1
+	SUBQ    $0x08, R8
+	ADDQ    $0x10, R8
+	PCALIGN $0x40
+
+row:
+	VBROADCASTSS (SI), Y2
+	MOVQ         AX, R9
+	MOVQ         CX, DI
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	TESTQ        DI, DI
+	JZ           rest
+
+loop:
+	VMOVUPS      (R9), Y5
+	VSUBPS       Y2, Y5, Y5
+	VMOVUPS      32(R9), Y6
+	VSUBPS       Y2, Y6, Y6
+	VMOVUPS      vec_42b20000<>+0(SB), Y7
+	VMINPS       Y5, Y7, Y5
+	VMINPS       Y6, Y7, Y6
+	VMOVUPS      vec_c2d00000<>+0(SB), Y7
+	VMAXPS       Y5, Y7, Y5
+	VMAXPS       Y6, Y7, Y6
+	VMOVUPS      Y5, Y5
+	VMOVUPS      Y6, Y6
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y5, Y7
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y6, Y8
+	VROUNDPS     $0x08, Y7, Y7
+	VROUNDPS     $0x08, Y8, Y8
+	VFNMADD231PS vec_3f317200<>+0(SB), Y7, Y5
+	VFNMADD231PS vec_3f317200<>+0(SB), Y8, Y6
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y7, Y5
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y8, Y6
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y9
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y10
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y5, Y9
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y6, Y10
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y5, Y9
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y6, Y10
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y5, Y9
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y6, Y10
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y5, Y9
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y6, Y10
+	VMULPS       Y5, Y5, Y11
+	VMULPS       Y6, Y6, Y12
+	VFMADD213PS  Y5, Y9, Y11
+	VFMADD213PS  Y6, Y10, Y12
+	VADDPS       vec_3f800000<>+0(SB), Y11, Y5
+	VADDPS       vec_3f800000<>+0(SB), Y12, Y6
+	VMOVUPS      Y5, Y5
+	VMOVUPS      Y6, Y6
+	VCVTPS2DQ    Y7, Y7
+	VPSRAD       $0x01, Y7, Y9
+	VPSUBD       Y9, Y7, Y7
+	VPADDD       vec_0000007f<>+0(SB), Y9, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VMULPS       Y9, Y5, Y5
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y5, Y5
+	VCVTPS2DQ    Y8, Y7
+	VPSRAD       $0x01, Y7, Y8
+	VPSUBD       Y8, Y7, Y7
+	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y6, Y6
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      Y5, (R9)
+	VADDPS       Y5, Y3, Y3
+	VMOVUPS      Y6, 32(R9)
+	VADDPS       Y6, Y4, Y4
+	ADDQ         $0x40, R9
+	DECQ         DI
+	JNZ          loop
+
+rest:
+	TESTQ        R8, R8
+	JZ           sum
+	VMASKMOVPS   (R9), Y0, Y5
+	VSUBPS       Y2, Y5, Y5
+	VMASKMOVPS   32(R9), Y1, Y6
+	VSUBPS       Y2, Y6, Y6
+	VMOVUPS      vec_42b20000<>+0(SB), Y2
+	VMINPS       Y5, Y2, Y5
+	VMINPS       Y6, Y2, Y2
+	VMOVUPS      vec_c2d00000<>+0(SB), Y6
+	VMAXPS       Y5, Y6, Y5
+	VMAXPS       Y2, Y6, Y2
+	VMOVUPS      Y5, Y5
+	VMOVUPS      Y2, Y2
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y5, Y6
+	VMULPS       vec_3fb8aa3b<>+0(SB), Y2, Y7
+	VROUNDPS     $0x08, Y6, Y6
+	VROUNDPS     $0x08, Y7, Y7
+	VFNMADD231PS vec_3f317200<>+0(SB), Y6, Y5
+	VFNMADD231PS vec_3f317200<>+0(SB), Y7, Y2
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y6, Y5
+	VFNMADD231PS vec_35bfbe8e<>+0(SB), Y7, Y2
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y8
+	VMOVUPS      vec_3ab528cc<>+0(SB), Y9
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y5, Y8
+	VFMADD213PS  vec_3c091cbe<>+0(SB), Y2, Y9
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y5, Y8
+	VFMADD213PS  vec_3d2aac56<>+0(SB), Y2, Y9
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y5, Y8
+	VFMADD213PS  vec_3e2aaa49<>+0(SB), Y2, Y9
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y5, Y8
+	VFMADD213PS  vec_3efffffe<>+0(SB), Y2, Y9
+	VMULPS       Y5, Y5, Y10
+	VMULPS       Y2, Y2, Y11
+	VFMADD213PS  Y5, Y8, Y10
+	VFMADD213PS  Y2, Y9, Y11
+	VADDPS       vec_3f800000<>+0(SB), Y10, Y2
+	VADDPS       vec_3f800000<>+0(SB), Y11, Y5
+	VMOVUPS      Y2, Y2
+	VMOVUPS      Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VPSRAD       $0x01, Y6, Y8
+	VPSUBD       Y8, Y6, Y6
+	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
+	VPSLLD       $0x17, Y8, Y8
+	VMULPS       Y8, Y2, Y2
+	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y2, Y2
+	VCVTPS2DQ    Y7, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y5, Y5
+	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VMASKMOVPS   Y2, Y0, (R9)
+	VANDPS       Y0, Y2, Y2
+	VADDPS       Y2, Y3, Y3
+	VMASKMOVPS   Y5, Y1, 32(R9)
+	VANDPS       Y1, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+
+sum:
+	VADDPS       Y4, Y3, Y3
+	VEXTRACTF128 $0x01, Y3, X2
+	VADDPS       X2, X3, X3
+	VSHUFPS      $0x0e, X3, X3, X2
+	VADDPS       X2, X3, X3
+	VSHUFPS      $0x01, X3, X3, X2
+	VADDPS       X2, X3, X3
+	VMOVSS       X3, (SI)
+	ADDQ         $0x04, SI
+	ADDQ         DX, AX
+	DECQ         BX
+	JNZ          row
+	VZEROUPPER
+	RET
+
+DATA vec_0000007f<>+0(SB)/4, $0x0000007f
+DATA vec_0000007f<>+4(SB)/4, $0x0000007f
+DATA vec_0000007f<>+8(SB)/4, $0x0000007f
+DATA vec_0000007f<>+12(SB)/4, $0x0000007f
+DATA vec_0000007f<>+16(SB)/4, $0x0000007f
+DATA vec_0000007f<>+20(SB)/4, $0x0000007f
+DATA vec_0000007f<>+24(SB)/4, $0x0000007f
+DATA vec_0000007f<>+28(SB)/4, $0x0000007f
+DATA vec_0000007f<>+32(SB)/4, $0x0000007f
+DATA vec_0000007f<>+36(SB)/4, $0x0000007f
+DATA vec_0000007f<>+40(SB)/4, $0x0000007f
+DATA vec_0000007f<>+44(SB)/4, $0x0000007f
+DATA vec_0000007f<>+48(SB)/4, $0x0000007f
+DATA vec_0000007f<>+52(SB)/4, $0x0000007f
+DATA vec_0000007f<>+56(SB)/4, $0x0000007f
+DATA vec_0000007f<>+60(SB)/4, $0x0000007f
+GLOBL vec_0000007f<>(SB), RODATA|NOPTR, $64

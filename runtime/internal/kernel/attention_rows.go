@@ -2,35 +2,66 @@ package kernel
 
 import "math"
 
-// SoftmaxScores turns a row of scores into exp(t − max), with t = s·scale + bias + mask, where these are not nil, and returns their sum. The sum
-// is NaN when a t is NaN, and when all are -Inf, which empty tells apart.
-func SoftmaxScores(s []float32, scale float32, bias, mask []float32) (sum float32, empty bool) {
-	top := addScores(s, scale, bias, mask)
-	if top == float32(math.Inf(-1)) {
-		empty = true
-		for _, v := range s {
-			empty = empty && v == v
-		}
-	}
-	return ExpSum(s, s, top), empty
+// Scores are rows of n scores, Ld elements apart, with numbers that are added to them.
+type Scores struct {
+	S          []float32
+	N, Ld      int
+	Scale      float32
+	Bias, Mask []float32 // nil without
+	Ldb, Ldm   int       // elements from row to row of the bias and the mask, 0 when one row serves all
 }
 
-// addScoresGo replaces each score s by s·scale + bias + mask and returns the largest, leaving NaN aside.
-func addScoresGo(s []float32, scale float32, bias, mask []float32) float32 {
-	top := float32(math.Inf(-1))
-	for i, v := range s {
-		v *= scale
-		if bias != nil {
-			v += bias[i]
-		}
-		if mask != nil {
-			v += mask[i]
-		}
-		if s[i] = v; v > top {
-			top = v
+// Softmax turns scores into exp(t − max), with t = S·Scale + Bias + Mask and its largest element in the row, and sets sums to their sums; there are
+// as many rows as sums. Where all t of a row are -Inf, both are 0; where one is NaN, so is the sum.
+func (s *Scores) Softmax(sums []float32) {
+	if s.N == 0 {
+		clear(sums)
+		return
+	}
+	addScores(s, sums)
+	for r, top := range sums {
+		if top == float32(math.Inf(-1)) && !hasNaN(s.S[r*s.Ld:][:s.N]) {
+			sums[r] = 0
 		}
 	}
-	return top
+	expRows(s.S, s.N, s.Ld, sums)
+}
+
+func hasNaN(s []float32) bool {
+	for _, v := range s {
+		if v != v {
+			return true
+		}
+	}
+	return false
+}
+
+// addScoresGo adds to the scores what is to be added and sets top to the largest of each row, leaving NaN aside.
+func addScoresGo(s *Scores, top []float32) {
+	for r := range top {
+		row, largest := s.S[r*s.Ld:][:s.N], float32(math.Inf(-1))
+		for i, v := range row {
+			v *= s.Scale
+			if s.Bias != nil {
+				v += s.Bias[r*s.Ldb+i]
+			}
+			if s.Mask != nil {
+				v += s.Mask[r*s.Ldm+i]
+			}
+			if row[i] = v; v > largest {
+				largest = v
+			}
+		}
+		top[r] = largest
+	}
+}
+
+// expRowsGo replaces each number of a row by the exponential of its difference from the row's top, and top by their sum; see ExpSum.
+func expRowsGo(s []float32, n, ld int, top []float32) {
+	for r, t := range top {
+		row := s[r*ld:][:n]
+		top[r] = ExpSum(row, row, t)
+	}
 }
 
 // scaleRowsGo multiplies each of the rows of n elements, ld elements apart, with its own factor.

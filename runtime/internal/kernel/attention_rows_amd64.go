@@ -2,21 +2,39 @@
 
 package kernel
 
-func addScores(s []float32, scale float32, bias, mask []float32) float32 {
-	if !useAVX2 || len(s) == 0 {
-		return addScoresGo(s, scale, bias, mask)
+func addScores(s *Scores, top []float32) {
+	rows := len(top)
+	if !useAVX2 || rows == 0 || s.N == 0 {
+		addScoresGo(s, top)
+		return
 	}
+	_ = s.S[(rows-1)*s.Ld:][:s.N]
 	var b, m *float32
-	if bias != nil {
-		b = &bias[:len(s)][0]
+	ldb, ldm := 0, 0
+	if s.Bias != nil {
+		b, ldb = &s.Bias[:(rows-1)*s.Ldb+s.N][0], s.Ldb
 	}
-	if mask != nil {
-		m = &mask[:len(s)][0]
+	if s.Mask != nil {
+		m, ldm = &s.Mask[:(rows-1)*s.Ldm+s.N][0], s.Ldm
 	}
 	if useAVX512 {
-		return asmAddScores512(&s[0], len(s), scale, b, m)
+		asmAddScores512(&s.S[0], s.N, s.Ld, rows, s.Scale, b, ldb, m, ldm, &top[0])
+	} else {
+		asmAddScores2(&s.S[0], s.N, s.Ld, rows, s.Scale, b, ldb, m, ldm, &top[0])
 	}
-	return asmAddScores2(&s[0], len(s), scale, b, m)
+}
+
+func expRows(s []float32, n, ld int, top []float32) {
+	if !useAVX2 || len(top) == 0 || n == 0 {
+		expRowsGo(s, n, ld, top)
+		return
+	}
+	_ = s[(len(top)-1)*ld:][:n]
+	if useAVX512 {
+		asmExpRows512(&s[0], n, ld, len(top), &top[0])
+	} else {
+		asmExpRows2(&s[0], n, ld, len(top), &top[0])
+	}
 }
 
 // DotRows sets dst[j] to the product of q and row j of k; rows are ldk elements apart.

@@ -2,9 +2,9 @@
 
 package kernel
 
-func addScores(s []float32, scale float32, bias, mask []float32) float32 {
-	return addScoresGo(s, scale, bias, mask)
-}
+func addScores(s *Scores, top []float32) { addScoresGo(s, top) }
+
+func expRows(s []float32, n, ld int, top []float32) { expRowsGo(s, n, ld, top) }
 
 // DotRows sets dst[j] to the product of q and row j of k; rows are ldk elements apart.
 func DotRows(dst, q, k []float32, ldk int) { dotRowsGo(dst, q, k, ldk) }

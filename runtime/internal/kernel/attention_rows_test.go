@@ -49,25 +49,27 @@ func checkAttentionRows(t *testing.T, r *rand.Rand, rows, size, ld int, fill fun
 	AddRows(row, weights, matrix, ld)
 	sameBits(t, "add", row, want)
 
-	bias, okBias := slice(size)
-	for _, m := range [][2][]float32{{nil, nil}, {bias, nil}, {nil, bias}, {bias, matrix[:min(size, len(matrix))]}} {
-		if m[1] != nil && len(m[1]) < size {
-			continue
-		}
-		fill(r, row)
-		want = clone(row)
-		top := addScoresGo(want, 0.3, m[0], m[1])
-		if got := addScores(row, 0.3, m[0], m[1]); got != top {
-			t.Fatalf("largest score of %d is %v, want %v", size, got, top)
-		}
-		sameBits(t, "scores", row, want)
+	bias, okBias := slice(max(0, (rows-1)*(size+1)+size))
+	mask, okMask := slice(size)
+	for _, m := range [][2][]float32{{nil, nil}, {bias, nil}, {nil, mask}, {bias, mask}} {
+		fill(r, matrix)
+		want := clone(matrix)
+		top, tops := make([]float32, rows), make([]float32, rows)
+		addScoresGo(&Scores{S: want, N: size, Ld: ld, Scale: 0.3, Bias: m[0], Ldb: size + 1, Mask: m[1]}, top)
+		addScores(&Scores{S: matrix, N: size, Ld: ld, Scale: 0.3, Bias: m[0], Ldb: size + 1, Mask: m[1]}, tops)
+		sameBits(t, "largest", tops, top)
+		sameBits(t, "scores", matrix, want)
+		expRowsGo(want, size, ld, top)
+		expRows(matrix, size, ld, tops)
+		sameBits(t, "sum", tops, top)
+		sameBits(t, "exp", matrix, want)
 	}
 
 	want = clone(matrix)
 	scaleRowsGo(want, size, ld, weights)
 	ScaleRows(matrix, size, ld, weights)
 	sameBits(t, "scale", matrix, want)
-	if !okMatrix() || !okRow() || !okWeights() || !okDots() || !okBias() {
+	if !okMatrix() || !okRow() || !okWeights() || !okDots() || !okBias() || !okMask() {
 		t.Fatalf("%d rows of %d: writes outside of a slice", rows, size)
 	}
 }
@@ -95,8 +97,9 @@ func FuzzAttentionRows(f *testing.F) {
 	})
 }
 
-// TestSoftmaxScores holds sums and weights against float64.
-func TestSoftmaxScores(t *testing.T) {
+// TestScores holds sums and weights against float64.
+func TestScores(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	eachTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
 		for n := 1; n < 100; n++ {
@@ -105,7 +108,7 @@ func TestSoftmaxScores(t *testing.T) {
 			for i := range s {
 				s[i], mask[i] = float32(10*r.NormFloat64()), float32(r.NormFloat64())
 				if i > 0 && r.IntN(5) == 0 {
-					mask[i] = float32(math.Inf(-1))
+					mask[i] = -inf
 				}
 			}
 			want, top, total := make([]float64, n), math.Inf(-1), 0.
@@ -113,7 +116,8 @@ func TestSoftmaxScores(t *testing.T) {
 				want[i] = float64(s[i]*0.5 + mask[i])
 				top = max(top, want[i])
 			}
-			sum, empty := SoftmaxScores(s, 0.5, nil, mask)
+			sum := []float32{0}
+			(&Scores{S: s, N: n, Scale: 0.5, Mask: mask}).Softmax(sum)
 			for i := range want {
 				want[i] = math.Exp(want[i] - top)
 				total += want[i]
@@ -121,20 +125,14 @@ func TestSoftmaxScores(t *testing.T) {
 					t.Fatalf("weight %d of %d is %v, want %v", i, n, s[i], want[i])
 				}
 			}
-			if math.Abs(float64(sum)-total) > 4e-6*total || empty || !ok() {
+			if math.Abs(float64(sum[0])-total) > 4e-6*total || !ok() {
 				t.Fatalf("sum of %d is %v, want %v", n, sum, total)
 			}
 		}
-		none := []float32{0, 0, 0}
-		inf := float32(math.Inf(-1))
-		if sum, empty := SoftmaxScores(none, 1, []float32{inf, inf, inf}, nil); sum == sum || !empty {
-			t.Errorf("sum without a key is %v, empty is %v", sum, empty)
-		}
-		for _, s := range [][]float32{{1, float32(math.NaN())}, {inf, float32(math.NaN())}} {
-			if sum, empty := SoftmaxScores(s, 1, nil, nil); sum == sum || empty {
-				t.Errorf("sum with NaN is %v, empty is %v", sum, empty)
-			}
-		}
+		s, sums := []float32{-inf, -inf, -inf, nan, 1, inf, 2, -inf}, make([]float32, 4)
+		(&Scores{S: s, N: 2, Ld: 2, Scale: 1}).Softmax(sums)
+		sameBits(t, "sums", sums, []float32{0, nan, nan, 1})
+		sameBits(t, "weights", s[:2], []float32{0, 0})
 	})
 }
 

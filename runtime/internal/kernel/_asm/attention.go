@@ -22,6 +22,11 @@ func attention() {
 		addRows(w)
 		scaleRows(w)
 	}
+	constants = map[uint32]Mem{}
+	masks := laneMasks()
+	for _, wide := range []bool{true, false} {
+		expRows(&vec{wide: wide}, masks)
+	}
 }
 
 // lanes are vectors of one width, of which the last of a row may be used in part.
@@ -93,21 +98,40 @@ func begin(name, args, doc string) {
 
 // addScores keeps the largest in register 0 and the scale in 1; 4 is −Inf.
 func addScores(w lanes) {
-	begin(w.name("asmAddScores"), "func(s *float32, n int, scale float32, bias, mask *float32) float32",
-		"is addScoresGo for n scores, n > 0. Without a mask, or without both, they are nil.")
+	begin(w.name("asmAddScores"), "func(s *float32, n, ld, rows int, scale float32, bias *float32, ldb int, mask *float32, ldm int, top *float32)",
+		"is addScoresGo for rows > 0 of n > 0 scores. Without bias or mask it is nil, and its ld 0.")
 	const s, n, bias, mask = 0, 1, 2, 3
-	p := []GPPhysical{RDI, RCX, RSI, RDX}
-	Load(Param("s"), p[s])
-	Load(Param("n"), p[n])
-	Load(Param("bias"), p[bias])
-	Load(Param("mask"), p[mask])
+	p := []GPPhysical{RDI, RCX, RSI, RDX}  // of a row
+	all := []GPPhysical{R8, R10, R12, R14} // of the first row that is left
+	ld, rows, ldb, ldm, top := R9, R11, R13, R15, RBX
+	for _, a := range []struct {
+		name string
+		to   GPPhysical
+	}{{"s", all[s]}, {"n", all[n]}, {"bias", all[bias]}, {"mask", all[mask]}, {"ld", ld}, {"rows", rows}, {"ldb", ldb}, {"ldm", ldm}, {"top", top}} {
+		Load(Param(a.name), a.to)
+	}
+	for _, r := range []GPPhysical{ld, ldb, ldm} {
+		SHLQ(Imm(2), r)
+	}
 	scale, err := Param("scale").Resolve()
 	check(err)
 	VBROADCASTSS(scale.Addr, w.r(1))
 	MOVL(U32(0xff800000), EAX)
-	VMOVD(EAX, X0)
-	VBROADCASTSS(X0, w.r(0))
-	VMOVUPS(w.r(0), w.r(4))
+	VMOVD(EAX, X4)
+	VBROADCASTSS(X4, w.r(4))
+	TESTQ(all[mask], all[mask])
+	JZ(LabelRef("row"))
+	TESTQ(all[bias], all[bias])
+	JNZ(LabelRef("row"))
+	MOVQ(all[mask], all[bias]) // one of them, it does not matter which
+	MOVQ(ldm, ldb)
+	XORQ(all[mask], all[mask])
+	XORQ(ldm, ldm)
+	Label("row")
+	for i := range p {
+		MOVQ(all[i], p[i])
+	}
+	VMOVUPS(w.r(4), w.r(0))
 	kind := func(label string, addends int) {
 		Label(label)
 		SUBQ(Imm(uint64(w.count())), p[n])
@@ -145,30 +169,127 @@ func addScores(w lanes) {
 		JMP(LabelRef("done"))
 	}
 	TESTQ(p[mask], p[mask])
-	JNZ(LabelRef("masked"))
+	JNZ(LabelRef("two"))
 	TESTQ(p[bias], p[bias])
 	JNZ(LabelRef("one"))
 	kind("none", 0)
-	Label("masked")
-	TESTQ(p[bias], p[bias])
-	JNZ(LabelRef("two"))
-	MOVQ(p[mask], p[bias])
 	kind("one", 1)
 	kind("two", 2)
 	Label("done")
 	if w.wide {
-		VEXTRACTF64X4(Imm(1), Z0, Y1)
-		VMAXPS(Y1, Y0, Y0)
+		VEXTRACTF64X4(Imm(1), Z0, Y2)
+		VMAXPS(Y2, Y0, Y0)
 	}
-	VEXTRACTF128(Imm(1), Y0, X1)
-	VMAXPS(X1, X0, X0)
-	VSHUFPS(Imm(0x0e), X0, X0, X1)
-	VMAXPS(X1, X0, X0)
-	VSHUFPS(Imm(0x01), X0, X0, X1)
-	VMAXPS(X1, X0, X0)
-	top, err := ReturnIndex(0).Resolve()
-	check(err)
-	VMOVSS(X0, top.Addr)
+	VEXTRACTF128(Imm(1), Y0, X2)
+	VMAXPS(X2, X0, X0)
+	VSHUFPS(Imm(0x0e), X0, X0, X2)
+	VMAXPS(X2, X0, X0)
+	VSHUFPS(Imm(0x01), X0, X0, X2)
+	VMAXPS(X2, X0, X0)
+	VMOVSS(X0, Mem{Base: top})
+	ADDQ(Imm(4), top)
+	ADDQ(ld, all[s])
+	ADDQ(ldb, all[bias])
+	ADDQ(ldm, all[mask])
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// expRows goes through all rows in one loop, so that the end of one and the start of the next are computed together.
+func expRows(v *vec, masks Mem) {
+	name := "asmExpRows" + v.suffix()
+	TEXT(name, NOSPLIT, "func(s *float32, n, ld, rows int, top *float32)")
+	Pragma("noescape")
+	Doc(name + " is expRowsGo for rows > 0 of n > 0 numbers.")
+	exp := v.exp()
+	v.step = 16 / v.lanes()
+	size := 4 * v.lanes()
+	s, n, ld, rows, top, steps, left := Load(Param("s"), GP64()), Load(Param("n"), GP64()), Load(Param("ld"), GP64()), GP64(), GP64(), GP64(), GP64()
+	Load(Param("rows"), rows)
+	Load(Param("top"), top)
+	SHLQ(Imm(2), ld)
+	MOVQ(n, left)
+	ANDQ(Imm(15), left)
+	SHRQ(Imm(4), n.(GPVirtual))
+	var ends []tail // of the parts of the last step
+	if v.wide {
+		ends = append(ends, v.first(left, masks))
+	} else {
+		for range 2 {
+			part, zero := GP64(), GP64()
+			MOVQ(U32(8), part)
+			CMPQ(left, part)
+			CMOVQLT(left, part)
+			XORQ(zero, zero)
+			CMPQ(part, zero)
+			CMOVQLT(zero, part)
+			ends = append(ends, v.first(part, masks))
+			SUBQ(Imm(8), left)
+		}
+		ADDQ(Imm(16), left)
+	}
+	align()
+	Label("row")
+	shift := v.reg()
+	VBROADCASTSS(Mem{Base: top}, shift)
+	at := GP64()
+	MOVQ(s, at)
+	MOVQ(n, steps)
+	acc := v.make(func(i int, d VecVirtual) { VXORPS(d, d, d) })
+	TESTQ(steps, steps)
+	JZ(LabelRef("rest"))
+	Label("loop")
+	e := exp(v.make(func(i int, d VecVirtual) {
+		VMOVUPS(Mem{Base: at, Disp: i * size}, d)
+		VSUBPS(shift, d, d)
+	}))
+	for i, y := range e {
+		VMOVUPS(y, Mem{Base: at, Disp: i * size})
+		VADDPS(y, acc[i], acc[i])
+	}
+	ADDQ(Imm(64), at)
+	DECQ(steps)
+	JNZ(LabelRef("loop"))
+	Label("rest")
+	TESTQ(left, left)
+	JZ(LabelRef("sum"))
+	x := make(value, len(ends))
+	for i, t := range ends {
+		r := v.loadTail(t, Mem{Base: at, Disp: i * size})
+		VSUBPS(shift, r, r)
+		x[i] = r
+	}
+	for i, y := range exp(x) {
+		v.storeTail(ends[i], y, Mem{Base: at, Disp: i * size})
+		if v.wide {
+			VADDPS(y, acc[i], ends[i].k, acc[i])
+		} else {
+			VANDPS(ends[i].mask, y, y)
+			VADDPS(y, acc[i], acc[i])
+		}
+	}
+	Label("sum")
+	half, first := YMM(), acc[0].(VecVirtual)
+	wide, low, halfLow := first.AsY(), first.AsX(), half.AsX()
+	if v.wide {
+		VEXTRACTF64X4(Imm(1), first, half)
+		VADDPS(half, wide, wide)
+	} else {
+		VADDPS(acc[1], wide, wide)
+	}
+	VEXTRACTF128(Imm(1), wide, halfLow)
+	VADDPS(halfLow, low, low)
+	VSHUFPS(Imm(0x0e), low, low, halfLow)
+	VADDPS(halfLow, low, low)
+	VSHUFPS(Imm(0x01), low, low, halfLow)
+	VADDPS(halfLow, low, low)
+	VMOVSS(low, Mem{Base: top})
+	ADDQ(Imm(4), top)
+	ADDQ(ld, s)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
