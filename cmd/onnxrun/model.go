@@ -24,6 +24,7 @@ type runFlags struct {
 	set     []string
 	seed    uint64
 	data    string
+	exact   bool
 	image   imageFlags
 }
 
@@ -34,6 +35,7 @@ func (f *runFlags) add(c *cobra.Command) {
 	fl.StringVar(&f.memory, "max-memory", "", "memory for the tensors of a run, for example 256MB (default: half of the machine's)")
 	fl.StringArrayVar(&f.set, "set", nil, "size of a symbolic dimension, as batch=8; may be repeated")
 	fl.Uint64Var(&f.seed, "seed", 1, "seed of random inputs and of operators that draw random numbers")
+	fl.BoolVar(&f.exact, "exact", false, "compute every convolution as a sum of products, where another algorithm would be faster")
 	fl.StringVar(&f.data, "data", "", "folder with input_0.pb, input_1.pb … (and output_0.pb …)")
 	f.image.add(fl)
 }
@@ -69,6 +71,9 @@ func (f *runFlags) options() ([]runtime.Option, error) {
 	}
 	if f.threads > 0 {
 		o = append(o, runtime.WithThreads(f.threads))
+	}
+	if f.exact {
+		o = append(o, runtime.WithExactConv())
 	}
 	return o, nil
 }

@@ -62,14 +62,25 @@ func (w *winogradPacking) runGo(m int) {
 			for y := range n {
 				var t [3]float64 // row y of G g
 				for x := range 3 {
-					t[x] = g[y][0]*float64(k[x*16]) + g[y][1]*float64(k[(3+x)*16]) + g[y][2]*float64(k[(6+x)*16])
+					t[x] = timesRow(&g[y], float64(k[x*16]), float64(k[(3+x)*16]), float64(k[(6+x)*16]))
 				}
 				for x := range n {
-					w.dst[c*w.next+(y*n+x)*w.plane+lane] = float32(t[0]*g[x][0] + t[1]*g[x][1] + t[2]*g[x][2])
+					w.dst[c*w.next+(y*n+x)*w.plane+lane] = float32(timesRow(&g[x], t[0], t[1], t[2]))
 				}
 			}
 		}
 	}
+}
+
+// timesRow is a row of G times a column. What the row does not use may be infinite.
+func timesRow(row *[3]float64, a, b, c float64) float64 {
+	switch {
+	case row[1] != 0:
+		return row[0]*a + row[1]*b + row[2]*c
+	case row[0] != 0:
+		return row[0] * a
+	}
+	return row[2] * c
 }
 
 // UnpackWinograd finds the kernels w [out, in, 3, 3] that [PackWinograd] packed, but for the rounding of U: the least squares solution
