@@ -3,8 +3,15 @@ package pass
 import "github.com/onnxrun/onnxrun/graph"
 
 // FuseScale multiplies the columns of a constant matrix by what its product is multiplied by, as LayerScale does after its projection
-// (https://arxiv.org/abs/2103.17239). Folding computes the new matrix.
-func FuseScale(reg *graph.Registry, g *graph.Graph) (bool, error) { return rewrite(reg, g, scaleRules) }
+// (https://arxiv.org/abs/2103.17239). Folding computes the new matrix, within its limits; it comes at once, for what looks for constant matrices.
+func FuseScale(reg *graph.Registry, g *graph.Graph) (bool, error) {
+	changed, err := rewrite(reg, g, scaleRules)
+	if !changed || err != nil {
+		return changed, err
+	}
+	_, err = Fold(reg, g)
+	return true, err
+}
 
 var scaleRules = []rule{
 	{parse("Mul(MatMul(x, @w), @s)"), scaleColumns},

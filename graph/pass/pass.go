@@ -37,10 +37,8 @@ var fusions = []Pass{
 	{"lower_attention", LowerAttention},
 	{"merge_qkv", MergeQKV},  // after both, for the operator that they make
 	{"transpose", Transpose}, // after fuse_attention, which reads transposed heads
-	{"fold", Fold},           // constants that were transposed with what they are added to
 	{"identity", Identity},
 	{"fuse_scale", FuseScale}, // after transpose, which takes factors to their products
-	{"fold", Fold},
 }
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.

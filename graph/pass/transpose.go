@@ -169,7 +169,7 @@ func pushBoth(b *graph.Builder, m *match) *graph.Value {
 	return transposed(b, again(b, m.root, in...), p)
 }
 
-// pushConst permutes the axes of the constant the other way.
+// pushConst permutes the axes of a constant the other way, of a number or one that is longer than 1 along one axis only.
 func pushConst(b *graph.Builder, m *match) *graph.Value {
 	perm, ok := permutation(m.node("t"))
 	c := m.val("c")
@@ -178,13 +178,23 @@ func pushConst(b *graph.Builder, m *match) *graph.Value {
 		return nil
 	}
 	if c.Const.Len() > 1 {
-		shape := make([]int, len(perm))
+		shape, long := make([]int, len(perm)), 0
 		for i := range shape {
-			if shape[i] = 1; i >= len(perm)-rank {
-				shape[i] = c.Const.Dim(i - len(perm) + rank)
+			if shape[perm[i]] = 1; i >= len(perm)-rank {
+				shape[perm[i]] = c.Const.Dim(i - len(perm) + rank)
+			}
+			if shape[perm[i]] != 1 {
+				long++
 			}
 		}
-		c = transposed(b, b.Op("Reshape", c, b.Ints(shape...)), inverse(perm))
+		if long > 1 { // its elements would change places
+			return nil
+		}
+		t, err := c.Const.Reshape(shape...)
+		if err != nil {
+			return nil
+		}
+		c = b.Const(t)
 	}
 	in := []*graph.Value{m.val("x"), c}
 	if m.root.In[0] != m.val("t") {
