@@ -55,24 +55,34 @@ func (s *packedStep) second() {
 	}
 }
 
-// product multiplies states by the columns of R of gates g0 … g1-1. Every other step takes the blocks from the back: it finds in the cache what the one
-// before used last.
+// product multiplies states by the columns of R of gates g0 … g1-1. Every other step goes from the back: it finds in the cache what the one before
+// used last.
 func (s *packedStep) product(state []float32, g0, g1 int) {
 	_, width := kernel.Panels(1)
 	per := kernel.GateBlock / width
-	g := kernel.PackedGemm{M: s.to - s.from, N: s.dirs * s.cols, K: s.hidden, A: state[(s.d*s.batch+s.from)*s.ld:], B: s.r,
-		C: s.sums[s.from*s.dirs*s.cols:], Lda: s.ld, Ldc: s.dirs * s.cols}
+	first := s.d * s.cols / width
+	lo, hi, piece := first+s.lo*s.gates*per, first+s.hi*s.gates*per, kernel.GemvPanels
+	skip, use := 0, piece
+	if g1-g0 < s.gates { // of each block, the columns of these gates
+		piece, skip, use = s.gates*per, g0*per, (g1-g0)*per
+	}
+	a, c := state[(s.d*s.batch+s.from)*s.ld:], s.sums[s.from*s.dirs*s.cols:]
+	g := kernel.PackedGemm{M: s.to - s.from, N: s.dirs * s.cols, K: s.hidden, A: a, B: s.r, C: c, Lda: s.ld, Ldc: s.dirs * s.cols}
 	g.Plan()
 	rows, _ := g.Grid()
-	first := s.d * s.cols / width
-	for k := s.lo; k < s.hi; k++ {
-		at := k
+	pieces := (hi - lo + piece - 1) / piece
+	for k := range pieces {
+		at := lo + k*piece
 		if s.t&1 != 0 {
-			at = s.hi - 1 - (k - s.lo)
+			at = lo + (pieces-1-k)*piece
 		}
-		at = first + at*s.gates*per
+		end := min(hi, at+skip+use)
+		if g.M == 1 {
+			kernel.PackedGemv(c, a, s.r, g.K, g.N, at+skip, end)
+			continue
+		}
 		for i := range rows {
-			g.Run(i, at+g0*per, at+g1*per)
+			g.Run(i, at+skip, end)
 		}
 	}
 }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// gemvPanels is how many panels a product with one row takes at once: eight sums hide the latency of additions, four streams fill the caches' queues.
+const gemvPanels = 4
+
+// gemvAhead is how far B is fetched ahead, in bytes of a panel.
+const gemvAhead = 256
+
+// gemv generates the product of a vector and four panels of a packed matrix.
+func gemv() {
+	for _, wide := range []bool{true, false} {
+		sums, factor, size, name := z[:8], Op(Z8), 64, "asmGemv512"
+		if !wide {
+			sums, factor, size, name = y[:8], Y8, 32, "asmGemv2"
+		}
+		TEXT(name, NOSPLIT|NOFRAME, "func(k int, a, b *float32, stride int, c *float32, add int)")
+		Pragma("noescape")
+		Doc(name + " computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart.")
+		Load(Param("k"), RAX)
+		Load(Param("a"), RBX)
+		b := []GPPhysical{RCX, R8, R9, R10}
+		Load(Param("b"), b[0])
+		Load(Param("stride"), RSI)
+		Load(Param("c"), RDX)
+		Load(Param("add"), RDI)
+		for p := 1; p < gemvPanels; p++ {
+			LEAQ(Mem{Base: b[p-1], Index: RSI, Scale: 1}, b[p])
+		}
+		for _, s := range sums {
+			if wide {
+				VPXORD(s, s, s)
+			} else {
+				VXORPS(s, s, s)
+			}
+		}
+		step := func(u int) {
+			VBROADCASTSS(Mem{Base: RBX, Disp: 4 * u}, factor)
+			for i, s := range sums {
+				at := Mem{Base: b[i/2], Disp: (2*u + i%2) * size}
+				VFMADD231PS(at, factor, s)
+			}
+		}
+		advance := func(n int) {
+			ADDQ(Imm(uint64(4*n)), RBX)
+			for _, r := range b {
+				ADDQ(U32(uint32(2*n*size)), r)
+			}
+		}
+		const unroll = 4
+		SUBQ(Imm(unroll), RAX)
+		JLT(LabelRef("rest"))
+		align()
+		Label("loop")
+		for u := range unroll {
+			for _, r := range b {
+				for i := 0; i < 2*size; i += 64 {
+					PREFETCHT0(Mem{Base: r, Disp: gemvAhead + 2*u*size + i})
+				}
+			}
+			step(u)
+		}
+		advance(unroll)
+		SUBQ(Imm(unroll), RAX)
+		JGE(LabelRef("loop"))
+		Label("rest")
+		ADDQ(Imm(unroll), RAX)
+		JZ(LabelRef("sums"))
+		Label("one")
+		step(0)
+		advance(1)
+		DECQ(RAX)
+		JNZ(LabelRef("one"))
+		Label("sums")
+		TESTQ(RDI, RDI)
+		JZ(LabelRef("store"))
+		for i, s := range sums {
+			VADDPS(Mem{Base: RDX, Disp: i * size}, s, s)
+		}
+		Label("store")
+		for i, s := range sums {
+			VMOVUPS(s, Mem{Base: RDX, Disp: i * size})
+		}
+		VZEROUPPER()
+		RET()
+	}
+}
