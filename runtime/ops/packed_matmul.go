@@ -188,6 +188,9 @@ func (p *packedProduct) plan() {
 	p.group = max(1, pieceWork/(panel*min(p.RowsOfBlock(), max(p.M, 1))))
 	if p.M <= 8 {
 		p.group = max(1, pieceBytes/(4*panel))
+		if p.M == 1 { // panels go four by four
+			p.group = (p.group + kernel.GemvPanels - 1) / kernel.GemvPanels * kernel.GemvPanels
+		}
 	}
 	p.group = min(p.group, max(p.panels, 1))
 }

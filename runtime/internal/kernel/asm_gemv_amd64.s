@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func asmGemv512(k int, a *float32, b *float32, stride int, c *float32, add int)
+// func asmGemv512(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·asmGemv512(SB), NOSPLIT|NOFRAME, $0-48
+TEXT ·asmGemv512(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), BX
 	MOVQ    b+16(FP), CX
@@ -140,6 +140,42 @@ sums:
 	VADDPS 448(DX), Z7, Z7
 
 store:
+	MOVQ   bias+48(FP), BX
+	TESTQ  BX, BX
+	JZ     clamp
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+	VADDPS 128(BX), Z2, Z2
+	VADDPS 192(BX), Z3, Z3
+	VADDPS 256(BX), Z4, Z4
+	VADDPS 320(BX), Z5, Z5
+	VADDPS 384(BX), Z6, Z6
+	VADDPS 448(BX), Z7, Z7
+
+clamp:
+	MOVQ         clamp+56(FP), BX
+	TESTQ        BX, BX
+	JZ           done
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS 4(BX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+	VMAXPS       Z2, Z9, Z2
+	VMINPS       Z2, Z10, Z2
+	VMAXPS       Z3, Z9, Z3
+	VMINPS       Z3, Z10, Z3
+	VMAXPS       Z4, Z9, Z4
+	VMINPS       Z4, Z10, Z4
+	VMAXPS       Z5, Z9, Z5
+	VMINPS       Z5, Z10, Z5
+	VMAXPS       Z6, Z9, Z6
+	VMINPS       Z6, Z10, Z6
+	VMAXPS       Z7, Z9, Z7
+	VMINPS       Z7, Z10, Z7
+
+done:
 	VMOVUPS Z0, (DX)
 	VMOVUPS Z1, 64(DX)
 	VMOVUPS Z2, 128(DX)
@@ -151,9 +187,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func asmGemv2(k int, a *float32, b *float32, stride int, c *float32, add int)
+// func asmGemv2(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·asmGemv2(SB), NOSPLIT|NOFRAME, $0-48
+TEXT ·asmGemv2(SB), NOSPLIT|NOFRAME, $0-64
 	MOVQ    k+0(FP), AX
 	MOVQ    a+8(FP), BX
 	MOVQ    b+16(FP), CX
@@ -271,6 +307,42 @@ sums:
 	VADDPS 224(DX), Y7, Y7
 
 store:
+	MOVQ   bias+48(FP), BX
+	TESTQ  BX, BX
+	JZ     clamp
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS 128(BX), Y4, Y4
+	VADDPS 160(BX), Y5, Y5
+	VADDPS 192(BX), Y6, Y6
+	VADDPS 224(BX), Y7, Y7
+
+clamp:
+	MOVQ         clamp+56(FP), BX
+	TESTQ        BX, BX
+	JZ           done
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y10
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y10, Y2
+	VMAXPS       Y3, Y9, Y3
+	VMINPS       Y3, Y10, Y3
+	VMAXPS       Y4, Y9, Y4
+	VMINPS       Y4, Y10, Y4
+	VMAXPS       Y5, Y9, Y5
+	VMINPS       Y5, Y10, Y5
+	VMAXPS       Y6, Y9, Y6
+	VMINPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y9, Y7
+	VMINPS       Y7, Y10, Y7
+
+done:
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y1, 32(DX)
 	VMOVUPS Y2, 64(DX)

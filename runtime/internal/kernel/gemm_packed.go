@@ -178,6 +178,10 @@ func (g *PackedGemm) Run(i, lo, hi int) {
 		blocks, depth = 1, 0
 	}
 	packed := g.packedA != nil
+	if g.M == 1 && !packed && g.Residual == nil {
+		g.runRow(lo, hi)
+		return
+	}
 	t := gemmTile{lda: g.Lda, ldc: g.Ldc, ldr: g.Ldr, lo: g.Lo, hi: g.Hi}
 	var block []float32
 	if packed {

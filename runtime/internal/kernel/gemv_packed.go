@@ -6,27 +6,56 @@ const GemvPanels = 4
 // PackedGemv is the product of one row a, k long, and panels lo to hi-1 of a packed k × n matrix, where all panels are whole: the elements of
 // c that belong to these panels are what [PackedGemm] computes, bit for bit.
 func PackedGemv(c, a, b []float32, k, n, lo, hi int) {
-	count, width := Panels(n)
-	blocks, depth := gemmBlocks(k)
-	if k == 0 {
-		clear(c[lo*width : hi*width])
+	g := PackedGemm{M: 1, N: n, K: k, A: a, B: b, C: c, Lda: k, Ldc: n}
+	g.runRow(lo, hi)
+}
+
+// runRow is Run where A is one row and there is no residual.
+func (g *PackedGemm) runRow(lo, hi int) {
+	count, width := Panels(g.N)
+	blocks, depth := gemmBlocks(g.K)
+	if g.K == 0 {
+		blocks, depth = 1, 0
 	}
+	clamp := [2]float32{g.Lo, g.Hi}
 	for kb := range blocks {
-		k0, kc := kb*depth, min(depth, k-kb*depth)
+		k0 := kb * depth
+		last := kb == blocks-1
+		v := gemvFour{a: g.A[k0:][:min(depth, g.K-k0)], add: kb > 0}
+		if last && g.Clamp {
+			v.clamp = &clamp
+		}
 		j := lo
-		for ; hi-j >= GemvPanels; j += GemvPanels {
-			at := (k0*count + kc*j) * width
-			if !gemvFour(c[j*width:][:GemvPanels*width], a[k0:][:kc], b[at:][:GemvPanels*kc*width], kb > 0) {
+		for ; hi-j >= GemvPanels && (j+GemvPanels)*width <= g.N; j += GemvPanels {
+			v.c, v.b = g.C[j*width:][:GemvPanels*width], g.B[(k0*count+len(v.a)*j)*width:][:GemvPanels*len(v.a)*width]
+			if last && g.Bias != nil {
+				v.bias = g.Bias[j*width:][:GemvPanels*width]
+			}
+			if !v.run() {
 				break
 			}
 		}
-		t := gemmTile{a: a[k0:], k: kc, n: width}
-		if kb > 0 {
+		t := gemmTile{a: v.a, k: len(v.a), lo: g.Lo, hi: g.Hi}
+		if v.add {
 			t.add = 1
 		}
+		if v.clamp != nil {
+			t.clamp = 1
+		}
 		for ; j < hi; j++ {
-			t.b, t.c = b[(k0*count+kc*j)*width:], c[j*width:][:width]
+			t.n = min(width, g.N-j*width)
+			t.b, t.c = g.B[(k0*count+t.k*j)*width:], g.C[j*width:]
+			if last && g.Bias != nil {
+				t.bias = g.Bias[j*width:]
+			}
 			t.run(1, false)
 		}
 	}
+}
+
+// gemvFour is the product of a and four panels b, which follow one another: added to c, if add is set, and to the bias, if there is one.
+type gemvFour struct {
+	a, b, c, bias []float32
+	clamp         *[2]float32 // bounds of the result, or nil
+	add           bool
 }

@@ -2,22 +2,27 @@
 
 package kernel
 
-// gemvFour multiplies a by four panels of b that follow one another, and reports whether it can. It adds to c if add is set.
-func gemvFour(c, a, b []float32, add bool) bool {
-	if len(a) == 0 {
+// run reports whether there is assembly for it.
+func (v *gemvFour) run() bool {
+	if len(v.a) == 0 || !useAVX2 {
 		return false
 	}
-	plus := 0
-	if add {
-		plus = 1
+	add := 0
+	if v.add {
+		add = 1
 	}
-	switch {
-	case useAVX512:
-		asmGemv512(len(a), &a[0], &b[0], len(b), &c[0], plus) // a panel has len(b)/4 numbers of 4 bytes
-	case useAVX2:
-		asmGemv2(len(a), &a[0], &b[0], len(b), &c[0], plus)
-	default:
-		return false
+	var bias, clamp *float32
+	if v.bias != nil {
+		bias = &v.bias[0]
+	}
+	if v.clamp != nil {
+		clamp = &v.clamp[0]
+	}
+	stride := 4 * len(v.b) / GemvPanels
+	if useAVX512 {
+		asmGemv512(len(v.a), &v.a[0], &v.b[0], stride, &v.c[0], add, bias, clamp)
+	} else {
+		asmGemv2(len(v.a), &v.a[0], &v.b[0], stride, &v.c[0], add, bias, clamp)
 	}
 	return true
 }

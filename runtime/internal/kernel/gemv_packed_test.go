@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -20,10 +22,11 @@ func TestPackedGemv(t *testing.T) {
 				for i := range b {
 					b[i] = float32(rng.NormFloat64())
 				}
-				want := make([]float32, n)
-				g := PackedGemm{M: 1, N: n, K: k, A: a, B: b, C: want, Lda: k, Ldc: n}
+				want := make([]float32, 2*n) // two rows, of which the second counts
+				g := PackedGemm{M: 2, N: n, K: k, A: append(make([]float32, k), a...), B: b, C: want, Lda: k, Ldc: n}
 				g.Plan()
 				g.Run(0, 0, panels)
+				want = want[n:]
 				got := make([]float32, n+2)
 				for i := range got {
 					got[i] = 7
@@ -43,26 +46,49 @@ func TestPackedGemv(t *testing.T) {
 	})
 }
 
-func BenchmarkPackedGemv(b *testing.B) {
-	for _, c := range []struct{ k, n int }{{64, 256}, {128, 512}, {256, 1024}, {512, 2048}} {
-		b.Run("", func(b *testing.B) {
-			w, x, y := make([]float32, PackedLen(c.k, c.n)), make([]float32, c.k), make([]float32, c.n)
-			panels, _ := Panels(c.n)
-			b.SetBytes(int64(4 * len(w)))
-			for range b.N {
-				for lo := 0; lo < panels; lo += GemvPanels {
-					PackedGemv(y, x, w, c.k, c.n, lo, lo+GemvPanels)
+// TestGemmRow: a product of one row, with all that an epilogue does, has the bits of one with more rows.
+func TestGemmRow(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		for _, k := range []int{0, 1, 5, 64, 700} {
+			for _, n := range []int{1, 15, 16, 64, 65, 128, 160, 200, 256, 300} {
+				for mode := range 4 {
+					a, b, bias := make([]float32, 2*k), make([]float32, PackedLen(k, n)), make([]float32, n)
+					for _, s := range [][]float32{a, b, bias} {
+						for i := range s {
+							s[i] = float32(rng.NormFloat64())
+						}
+					}
+					bias[n/2] = float32(math.NaN())
+					want, got := make([]float32, 2*n), make([]float32, n)
+					g := PackedGemm{M: 2, N: n, K: k, A: a, B: b, C: want, Lda: k, Ldc: n, Clamp: mode&1 != 0, Lo: -0.5, Hi: 2}
+					if mode&2 != 0 {
+						g.Bias = bias
+					}
+					_, panels := func() (int, int) { g.Plan(); return g.Grid() }()
+					g.Run(0, 0, panels)
+					g.M, g.A, g.C = 1, a[k:], got
+					g.Plan()
+					g.Run(0, 0, panels)
+					for i, w := range want[n:] {
+						if math.Float32bits(got[i]) != math.Float32bits(w) {
+							t.Fatalf("k %d, n %d, mode %d: element %d is %v, want %v", k, n, mode, i, got[i], w)
+						}
+					}
 				}
 			}
-		})
-		b.Run("gemm", func(b *testing.B) {
+		}
+	})
+}
+
+func BenchmarkPackedGemv(b *testing.B) {
+	for _, c := range []struct{ k, n int }{{64, 256}, {128, 512}, {256, 1024}, {512, 2048}, {1024, 16384}} {
+		b.Run(fmt.Sprintf("%dx%d", c.k, c.n), func(b *testing.B) {
 			w, x, y := make([]float32, PackedLen(c.k, c.n)), make([]float32, c.k), make([]float32, c.n)
 			panels, _ := Panels(c.n)
 			b.SetBytes(int64(4 * len(w)))
-			g := PackedGemm{M: 1, N: c.n, K: c.k, A: x, B: w, C: y, Lda: c.k, Ldc: c.n}
-			g.Plan()
 			for range b.N {
-				g.Run(0, 0, panels)
+				PackedGemv(y, x, w, c.k, c.n, 0, panels)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ const (
 	tileLda, tileLdc, tileLdr, tileK, tileN = 120, 128, 136, 144, 152
 	tileAdd, tileClamp, tileLo, tileHi      = 160, 164, 168, 172
 	packedRows512, packedRows2              = 14, 6
-	prefetchTile, prefetchPanel             = 1024, 4096 // bytes ahead in B: many rows reuse a line, few wait for memory
+	prefetchTile, prefetchPanel             = 1024, 256 // bytes ahead in B: many rows reuse a line, few wait for memory
 )
 
 // gemm generates the tiles C[m × n] (+)= A[m × k] · B[k × width] with their epilogue. Sums run over k in order, in fused multiply-adds.

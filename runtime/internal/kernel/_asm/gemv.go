@@ -19,9 +19,9 @@ func gemv() {
 		if !wide {
 			sums, factor, size, name = y[:8], Y8, 32, "asmGemv2"
 		}
-		TEXT(name, NOSPLIT|NOFRAME, "func(k int, a, b *float32, stride int, c *float32, add int)")
+		TEXT(name, NOSPLIT|NOFRAME, "func(k int, a, b *float32, stride int, c *float32, add int, bias, clamp *float32)")
 		Pragma("noescape")
-		Doc(name + " computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart.")
+		Doc(name + " computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.")
 		Load(Param("k"), RAX)
 		Load(Param("a"), RBX)
 		b := []GPPhysical{RCX, R8, R9, R10}
@@ -83,6 +83,27 @@ func gemv() {
 			VADDPS(Mem{Base: RDX, Disp: i * size}, s, s)
 		}
 		Label("store")
+		Load(Param("bias"), RBX)
+		TESTQ(RBX, RBX)
+		JZ(LabelRef("clamp"))
+		for i, s := range sums {
+			VADDPS(Mem{Base: RBX, Disp: i * size}, s, s)
+		}
+		Label("clamp")
+		Load(Param("clamp"), RBX)
+		TESTQ(RBX, RBX)
+		JZ(LabelRef("done"))
+		lo, hi := Op(Z9), Op(Z10)
+		if !wide {
+			lo, hi = Y9, Y10
+		}
+		VBROADCASTSS(Mem{Base: RBX}, lo)
+		VBROADCASTSS(Mem{Base: RBX, Disp: 4}, hi)
+		for _, s := range sums { // the sum second: NaN stays
+			VMAXPS(s, lo, s)
+			VMINPS(s, hi, s)
+		}
+		Label("done")
 		for i, s := range sums {
 			VMOVUPS(s, Mem{Base: RDX, Disp: i * size})
 		}
