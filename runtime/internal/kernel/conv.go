@@ -25,7 +25,6 @@ const convDepth = 512
 func ConvBlock[T Number](channels, taps, rows int) (depth, cols, height, panel int) {
 	depth = max(1, min(channels, convDepth/taps))
 	if packsConv[T](taps) {
-		depth = max(1, min(channels, (gemmSplit-1)/taps))
 		cols = max(32, min(256, 1<<16/(depth*taps)&^31))
 		height = min(rows, max(64, 1<<26/(max(1, channels*taps)*cols)))
 		return depth, cols, height, packedConvScratch(height, cols, depth*taps)

@@ -1,11 +1,11 @@
 package kernel
 
-// packsConv reports whether convolutions of T run on the micro-kernels of matrix products, with at least one channel in a product that is not cut along k: panels are
-// gathered as such a product reads them.
+// packsConv reports whether convolutions of T run on the micro-kernels of matrix products. Kernels of more taps than a block of k has products are so rare
+// that the panels need not hold them.
 func packsConv[T Number](taps int) bool {
 	var z T
 	_, is := any(z).(float32)
-	return is && Active() > Go && taps < gemmSplit
+	return is && Active() > Go && taps <= gemmDepth
 }
 
 // packedConvScratch is the scratch memory of a tile: a block of the inputs in panels, and the weights where they must be packed, too.
