@@ -3,6 +3,7 @@ package ops
 import (
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // PackConvDirect brings weights W [M, C/group, kH, kW] into the order in which ConvDirect reads them: [⌈M/16⌉, K, 16], where K counts, for each block of input channels, the
@@ -130,9 +131,41 @@ func runPackDirect(c *graph.Ctx) error {
 		return err
 	}
 	w, src, dst := directWeightsOf(&g), tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0])
+	if w.lanes == w.groupIn { // an output block reads just what its channels do
+		scratch, err := graph.Scratch[float32](c, c.Exec().Workers()*16*16*g.KernelSize())
+		if err != nil {
+			return err
+		}
+		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packDirectArgs{w, src, dst, scratch, g.out, g.KernelSize()})
+		return nil
+	}
 	clear(dst)
 	w.each(g.out, g.KernelSize(), func(plain, packed int) { dst[packed] = src[plain] })
 	return nil
+}
+
+// packDirectArgs packs the weights of output blocks that read the inputs of one group.
+type packDirectArgs struct {
+	directWeights
+	src, dst, scratch []float32
+	out, taps         int
+}
+
+func (a *packDirectArgs) Do(worker, lo, hi int) {
+	near := a.scratch[worker*16*16*a.taps:][:16*16*a.taps] // [input channel][tap][16]
+	for o := lo; o < hi; o++ {
+		src, dst := a.src[16*o*a.k:], a.dst[16*o*a.k:][:16*a.k]
+		for i := 0; i < a.lanes; i += 16 {
+			width := min(16, a.lanes-i)
+			kernel.Block16(near, src[i*a.taps:], min(16, a.out-16*o), a.k, width*a.taps)
+			for t := range a.taps {
+				for l := range width {
+					copy(dst[(t*width+l)*16:][:16], near[(l*a.taps+t)*16:][:16])
+				}
+			}
+			dst = dst[16*width*a.taps:]
+		}
+	}
 }
 
 func runUnpackDirect(c *graph.Ctx) error {

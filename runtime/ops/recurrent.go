@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -210,7 +211,7 @@ func (k recurrentCell) read(c *graph.Ctx, hidden int) (*recurrentPlan, error) {
 func recurrentScratch[T tensor.Elem](c *graph.Ctx, extents ...int) ([]T, error) {
 	n, ok := tensor.Shape(extents).Size()
 	if !ok {
-		return nil, graph.Limitf("scratch of %v elements", extents)
+		return nil, graph.Limitf("scratch of %v elements", slices.Clone(extents)) // a clone, so that extents stay on the stack
 	}
 	return graph.Scratch[T](c, n)
 }
