@@ -16,6 +16,14 @@ import (
 	"github.com/onnxrun/onnxrun/runtime/internal/optest"
 )
 
+// coarse are the models whose values are rounded to few bits on the way, so that another order of rounding shows: what may differ, of the largest.
+// Fused operators round less often.
+var coarse = map[string]float64{
+	"bert_bfloat16.dy": 2e-2, "bert_bfloat16.ts": 2e-2, "mlp_bfloat16.dy": 2e-2, "mlp_bfloat16.ts": 2e-2, "bert_float16": 5e-3, "gpt2_float16_io": 5e-3,
+	"bert_dynamic_int8": 2e-2, // a step of the quantization
+	"yolov8_float16":    0.2,  // its golden, of ONNX Runtime, is 17 away from the model in float32; the largest value is about 400
+}
+
 // TestFusedZoo holds every model of the zoo as it runs here against itself without private operators.
 func TestFusedZoo(t *testing.T) {
 	zoo := os.Getenv("ONNXRUN_ZOO")
@@ -56,6 +64,9 @@ func TestFusedZoo(t *testing.T) {
 				abs := 1e-5
 				if d := want[i].DType(); d.IsFloat() {
 					abs = 1e-4 * largest(want[i])
+				}
+				if k := coarse[filepath.Base(filepath.Dir(path))]; k > 0 {
+					abs = k * largest(want[i])
 				}
 				if d := optest.Diff(got[i], want[i], 1e-3, abs); d != "" {
 					t.Errorf("output %d: %s", i, d)
