@@ -8,85 +8,6 @@ import (
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
-// headLayout is where the elements of an operand lie: element d of position s of head h of batch b is data[off + b·b + h·h + s·s + d·d].
-type headLayout struct {
-	data            []float32
-	off, b, h, s, d int
-}
-
-// headsIn reads the axes of an operand of the given shape, and its extents along b, h, s and d. Batches that are one for all have stride 0.
-func headsIn(letters string, shape tensor.Shape) (l headLayout, extent [4]int, err error) {
-	axes, err := attnAxes(letters, len(shape))
-	if err != nil {
-		return l, extent, err
-	}
-	strides := make([]int, len(shape))
-	step := 1
-	for a := len(shape) - 1; a >= 0; a-- {
-		strides[a] = step
-		if c := letters[a]; c <= '9' {
-			l.off += int(c-'0') * step
-		}
-		step *= shape[a]
-	}
-	for k, to := range []*int{&l.b, &l.h, &l.s, &l.d} {
-		if extent[k] = 1; axes[k] >= 0 {
-			extent[k], *to = shape[axes[k]], strides[axes[k]]
-		}
-	}
-	if axes[3] < 0 {
-		l.d = 1
-	}
-	if extent[0] == 1 {
-		l.b = 0
-	}
-	return l, extent, nil
-}
-
-// at is the elements from position s of head h of batch b on.
-func (l *headLayout) at(b, h, s int) []float32 { return l.data[l.off+b*l.b+h*l.h+s*l.s:] }
-
-// scoreMask is numbers that are added to the scores: strides along batch, head, row and key; the batch repeats after batches.
-type scoreMask struct {
-	data       []float32
-	batches    int
-	b, h, q, k int
-}
-
-func maskOf(shape tensor.Shape) scoreMask {
-	m := scoreMask{batches: 1}
-	step := 1
-	for a, to := len(shape)-1, 0; a >= 0; a, to = a-1, to+1 {
-		if n := shape[a]; n != 1 {
-			*[]*int{&m.k, &m.q, &m.h, &m.b}[to] = step
-			if to == 3 {
-				m.batches = n
-			}
-		}
-		step *= shape[a]
-	}
-	return m
-}
-
-// shared reports whether the keys share a number.
-func (m *scoreMask) shared(keys int) bool { return m.data != nil && m.k == 0 && keys > 1 }
-
-// row is what is added to the scores of row q of a head and to those of the rows after it, m.q elements apart; nil for nothing. Where the keys
-// share a number, it is that of row q alone, in buf.
-func (m *scoreMask) row(b, h, q, keys int, buf []float32) []float32 {
-	if m.data == nil {
-		return nil
-	}
-	row := m.data[b%m.batches*m.b+h*m.h+q*m.q:]
-	if !m.shared(keys) {
-		return row
-	}
-	for i := range buf[:keys] {
-		buf[i] = row[0]
-	}
-	return buf[:keys]
-}
-
 // attnPlan is the memo of a FusedAttention: what follows from the shapes, and the operands of one run.
 type attnPlan struct {
 	batch, heads, seq, keys, size, sizeV int
@@ -96,7 +17,8 @@ type attnPlan struct {
 	scale, softcap                       float32
 	causal, zeroEmpty, zeroNaN           bool
 
-	direct          bool // K and V are read where they lie
+	plain           bool // without vector instructions, packing does not pay either
+	direct          bool // K and V are read where they lie, once for all rows
 	rows, blocks    int  // rows of Q in a block, and blocks of a head
 	scores, own     int  // floats of a row of scores, and of all that a worker needs
 	packedK, packed int  // floats of the packed K of a head, and of its K and V
@@ -166,7 +88,8 @@ func newAttnPlan(c *graph.Ctx) (*attnPlan, error) {
 			a.masks[i] = maskOf(c.In[3+i].Shape())
 		}
 	}
-	a.direct = a.seq*a.group <= fewRows && a.q.d == 1 && a.k.d == 1 && a.v.d == 1
+	a.plain = kernel.Active() == kernel.Go
+	a.direct = !a.plain && a.seq*a.group <= fewRows && a.q.d == 1 && a.k.d == 1 && a.v.d == 1
 	a.scores = a.keys
 	if a.keys%1024 == 0 {
 		a.scores += 16 // rows at other places of the first-level cache
@@ -181,7 +104,7 @@ func newAttnPlan(c *graph.Ctx) (*attnPlan, error) {
 		a.rows = a.seq * a.group
 	}
 	a.own = a.rows*a.scores + 2*a.keys + a.rows
-	if !a.direct {
+	if !a.direct && !a.plain {
 		g := a.scoresGemm(a.rows)
 		a.own += g.Plan()
 	}
@@ -207,10 +130,12 @@ func (a *attnPlan) run(c *graph.Ctx) (err error) {
 		return nil
 	}
 	work := max(1, a.rows*a.keys*(a.size+a.sizeV))
-	if a.heap, err = graph.Scratch[float32](c, a.kvBatch()*a.kvHeads*a.packed); err != nil {
-		return err
+	if !a.plain {
+		if a.heap, err = graph.Scratch[float32](c, a.kvBatch()*a.kvHeads*a.packed); err != nil {
+			return err
+		}
+		c.Exec().Parallel((*attnPack)(a), a.kvBatch()*a.kvHeads, max(1, 1<<15/max(1, a.packed)))
 	}
-	c.Exec().Parallel((*attnPack)(a), a.kvBatch()*a.kvHeads, max(1, 1<<15/max(1, a.packed)))
 	c.Exec().Parallel((*attnBlocks)(a), a.batch*a.heads*a.blocks, max(1, pieceWork/work))
 	return nil
 }
@@ -232,17 +157,11 @@ func (p *attnPack) Do(_, lo, hi int) {
 		b, h := i/a.kvHeads, i%a.kvHeads
 		to := a.heap[i*a.packed:][:a.packed]
 		panels, _ := kernel.Panels(a.keys)
-		if a.k.d == 1 {
-			kernel.PackB(to[:a.packedK], a.k.at(b, h, 0), a.size, a.keys, a.k.s, true, 0, panels)
-		} else {
-			kernel.PackB(to[:a.packedK], a.k.at(b, h, 0), a.size, a.keys, a.k.d, false, 0, panels)
-		}
+		k, ldk := a.k.matrix(b, h)
+		kernel.PackB(to[:a.packedK], k, a.size, a.keys, ldk, a.k.d == 1, 0, panels)
 		panels, _ = kernel.Panels(a.sizeV)
-		if a.v.d == 1 {
-			kernel.PackB(to[a.packedK:], a.v.at(b, h, 0), a.keys, a.sizeV, a.v.s, false, 0, panels)
-		} else {
-			kernel.PackB(to[a.packedK:], a.v.at(b, h, 0), a.keys, a.sizeV, a.v.d, true, 0, panels)
-		}
+		v, ldv := a.v.matrix(b, h)
+		kernel.PackB(to[a.packedK:], v, a.keys, a.sizeV, ldv, a.v.d != 1, 0, panels)
 	}
 }
 
@@ -264,7 +183,17 @@ func (a *attnPlan) block(b, h, first int, own []float32) {
 	s, own := own[:a.rows*a.scores], own[a.rows*a.scores:]
 	buf, own := own[:2*a.keys], own[2*a.keys:]
 	factors, own := own[:a.rows], own[a.rows:]
-	kv := h / a.group
+	y, kv := a.y.at(b, h, first), h/a.group
+	if a.plain {
+		q, ldq := a.q.matrix(b, h)
+		k, ldk := a.k.matrix(b, kv)
+		kernel.Gemm(rows, a.sees(first+rows-1), a.size, q[first*a.q.s:], ldq, a.q.d != 1, k, ldk, a.k.d == 1, s, a.scores, false)
+		a.softmax(s, b, h, first, factors[:rows], buf)
+		v, ldv := a.v.matrix(b, kv)
+		kernel.Gemm(rows, a.sizeV, a.keys, s, a.scores, false, v, ldv, a.v.d != 1, y, a.y.s, false)
+		kernel.ScaleRows(y, a.sizeV, a.y.s, factors[:rows])
+		return
+	}
 	if a.kvBatch() > 1 {
 		kv += b * a.kvHeads
 	}
@@ -273,7 +202,6 @@ func (a *attnPlan) block(b, h, first int, own []float32) {
 	g.A, g.B, g.C = a.q.at(b, h, first), packed[:a.packedK], s
 	multiply(&g, own, a.sees(first+rows-1))
 	a.softmax(s, b, h, first, factors[:rows], buf)
-	y := a.y.at(b, h, first)
 	g = kernel.PackedGemm{M: rows, N: a.sizeV, K: a.keys, A: s, Lda: a.scores, B: packed[a.packedK:], C: y, Ldc: a.y.s}
 	multiply(&g, nil, a.sizeV)
 	kernel.ScaleRows(y, a.sizeV, a.y.s, factors[:rows])
