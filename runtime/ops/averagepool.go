@@ -14,6 +14,7 @@ var averagePool = family(
 			T = float
 			auto_pad string = NOTSET; ceil_mode int = 0; count_include_pad int = 0; dilations ints; kernel_shape ints!; pads ints; strides ints`,
 		Infer: inferPool, Run: halves(runAveragePool),
+		Grad: by1(averagePoolGrad),
 	},
 	&graph.Op{Since: 19, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 11, Sig: "-dilations"},

@@ -17,6 +17,7 @@ var batchNormalization = family(
 			T = float; T1 = float; T2 = float
 			epsilon float = 1e-5; momentum float = 0.9; training_mode int = 0`,
 		Infer: inferBatchNorm, Run: halves(runBatchNorm), InPlace: true,
+		Grad: by(batchNormGrad),
 	},
 	&graph.Op{Since: 14, Sig: `(X:T, scale:T, B:T, input_mean:U, input_var:U) -> (Y:T, running_mean?:U, running_var?:U)
 			U = float`},

@@ -15,6 +15,7 @@ var conv = family(
 			T = float
 			auto_pad string = NOTSET; dilations ints; group int = 1; kernel_shape ints; pads ints; strides ints`,
 		Infer: inferConv, Run: halves(runConv),
+		Grad: by(convGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 1},

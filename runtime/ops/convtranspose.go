@@ -15,6 +15,7 @@ var convTranspose = family(
 			T = float
 			auto_pad string = NOTSET; dilations ints; group int = 1; kernel_shape ints; output_padding ints; output_shape ints; pads ints; strides ints`,
 		Infer: inferConvTranspose, Run: halves(runConvTranspose),
+		Grad: by(convTransposeGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 1},

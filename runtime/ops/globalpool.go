@@ -9,10 +9,10 @@ import (
 )
 
 // GlobalAveragePool is the mean of each plane of [N, C, spatial…].
-var globalAveragePool = globalPool("GlobalAveragePool", meanOf[float32], meanOf[float64])
+var globalAveragePool = grad1(globalPool("GlobalAveragePool", meanOf[float32], meanOf[float64]), globalAveragePoolGrad)
 
 // GlobalMaxPool is the largest element of each plane of [N, C, spatial…]; NaN if there is one, minus infinity when the plane is empty.
-var globalMaxPool = globalPool("GlobalMaxPool", largestOf[float32], largestOf[float64])
+var globalMaxPool = grad1(globalPool("GlobalMaxPool", largestOf[float32], largestOf[float64]), maxPoolGrad)
 
 func meanOf[T float32 | float64](x []T) T { return T(kernel.Sum(x) / float64(len(x))) }
 

@@ -16,6 +16,7 @@ var instanceNormalization = family(
 			T = float
 			epsilon float = 1e-5`,
 		Infer: inferGroupNorm, Run: halves(runGroupNorm), InPlace: true,
+		Grad: by(groupNormGrad),
 	},
 	&graph.Op{Since: 6, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 1, Sig: "consumed_inputs ints"},
@@ -30,8 +31,9 @@ var groupNormalization = family(
 			T = float
 			epsilon float = 1e-5; num_groups int!; stash_type int = 1`,
 		Infer: inferGroupNorm, Run: halves(runGroupNorm), InPlace: true,
+		Grad: by(groupNormGrad),
 	},
-	&graph.Op{Since: 18, Sig: "-stash_type", Infer: inferGroupNorm, Run: halves(runGroupNorm), InPlace: true},
+	&graph.Op{Since: 18, Sig: "-stash_type", Infer: inferGroupNorm, Run: halves(runGroupNorm), InPlace: true, Grad: by(groupNormGrad)},
 )
 
 // normGroups is the number of groups that c channels are cut into, and how many channels share an element of scale and bias.

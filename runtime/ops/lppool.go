@@ -16,6 +16,7 @@ var lpPool = family(
 			T = float
 			auto_pad string = NOTSET; ceil_mode int = 0; dilations ints; kernel_shape ints!; p int = 2; pads ints; strides ints`,
 		Infer: inferLpPool, Run: halves(runLpPool),
+		Grad: by1(lpPoolGrad),
 	},
 	&graph.Op{Since: 18, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 11, Sig: "-ceil_mode; -dilations"},
@@ -31,6 +32,7 @@ var globalLpPool = family(
 			T = float
 			p int = 2`,
 		Infer: inferGlobalLpPool, Run: halves(runGlobalLpPool),
+		Grad: by1(globalLpPoolGrad),
 	},
 	&graph.Op{Since: 2, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 1, Sig: "p float = 2"},
@@ -44,6 +46,7 @@ var lpNormalization = family(
 			T = float
 			axis int = -1; p int = 2`,
 		Infer: inferLpNorm, Run: halves(runLpNorm), InPlace: true,
+		Grad: by1(lpNormGrad),
 	},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64"},
 )

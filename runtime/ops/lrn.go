@@ -16,6 +16,7 @@ var lrn = family(
 			T = float
 			alpha float = 1e-4; beta float = 0.75; bias float = 1; size int!`,
 		Infer: inferLRN, Run: halves(runLRN),
+		Grad: by1(lrnGrad),
 	},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64"},
 )

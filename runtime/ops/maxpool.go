@@ -16,6 +16,7 @@ var maxPool = family(
 			I = i64
 			auto_pad string = NOTSET; ceil_mode int = 0; dilations ints; kernel_shape ints!; pads ints; storage_order int = 0; strides ints`,
 		Infer: inferPool, Run: halves(runMaxPool),
+		Grad: by1(maxPoolGrad),
 	},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 i8 u8"},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64"},

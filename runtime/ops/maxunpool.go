@@ -14,6 +14,7 @@ var maxUnpool = family(
 			T1 = float; T2 = i64
 			kernel_shape ints!; pads ints; strides ints`,
 		Infer: inferMaxUnpool, Run: runMaxUnpool,
+		Grad: by1(maxUnpoolGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T1 = f16 f32 f64"},
 	&graph.Op{Since: 9},

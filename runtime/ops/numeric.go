@@ -63,6 +63,7 @@ var abs = family(
 		Infer: graph.Same, InPlace: true,
 		Run: halves(numbers{vectorLoop(kernel.ActAbs), kernel.AbsFloat[float64], kernel.Abs[int8], kernel.Abs[int16], kernel.Abs[int32], kernel.Abs[int64],
 			kernel.Abs[uint8], kernel.Abs[uint16], kernel.Abs[uint32], kernel.Abs[uint64]}.run),
+		Grad: by1(func(r rule) *graph.Value { return r.mul(r.g(0), r.Op("Sign", r.x(0))) }),
 	},
 	&graph.Op{Since: 6, Sig: "T = int f16 f32 f64"},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64; consumed_inputs ints"},
@@ -75,6 +76,7 @@ var neg = family(
 		Sig:   "(X:T) -> (Y:T); T = float i8 i16 i32 i64",
 		Infer: graph.Same, InPlace: true,
 		Run: halves(numbers{f32: vectorLoop(kernel.ActNeg), f64: kernel.Neg[float64], i8: kernel.Neg[int8], i16: kernel.Neg[int16], i32: kernel.Neg[int32], i64: kernel.Neg[int64]}.run),
+		Grad: by1(func(r rule) *graph.Value { return r.neg(r.g(0)) }),
 	},
 	&graph.Op{Since: 6, Sig: "T = f16 f32 f64 i8 i16 i32 i64"},
 	&graph.Op{Since: 1, Sig: "T = f16 f32 f64; consumed_inputs ints"},
@@ -88,6 +90,7 @@ var sign = family(
 		Infer: graph.Same, InPlace: true,
 		Run: halves(numbers{vectorLoop(kernel.ActSign), kernel.Sign[float64], kernel.Sign[int8], kernel.Sign[int16], kernel.Sign[int32], kernel.Sign[int64],
 			kernel.Sign[uint8], kernel.Sign[uint16], kernel.Sign[uint32], kernel.Sign[uint64]}.run),
+		Grad: by(func(rule) []*graph.Value { return nil }),
 	},
 	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64"},
 )
@@ -98,6 +101,7 @@ var erf = family(
 		Name: "Erf", Since: 13,
 		Sig:   "(input:T) -> (output:T); T = float",
 		Infer: graph.Same, InPlace: true, Run: halves(runErf),
+		Grad: by1(erfGrad),
 	},
 	&graph.Op{Since: 9, Sig: "T = int f16 f32 f64"},
 )
@@ -185,6 +189,7 @@ var shrink = family(&graph.Op{
 	Name: "Shrink", Since: 9,
 	Sig:   "(input:T) -> (output:T); T = int f16 f32 f64; bias float = 0; lambd float = 0.5",
 	Infer: graph.Same, InPlace: true, Run: halves(runShrink),
+	Grad: by1(shrinkGrad),
 })
 
 func runShrink(c *graph.Ctx) error {

@@ -14,6 +14,7 @@ var rmsNormalization = family(
 			T = float; V = float
 			axis int = -1; epsilon float = 1e-5; stash_type int = 1`,
 		Infer: inferRMSNorm, Run: halves(runRMSNorm), InPlace: true,
+		Grad: by(rmsNormGrad),
 	},
 )
 

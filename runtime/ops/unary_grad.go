@@ -83,3 +83,13 @@ func leakyReluGrad(r rule) *graph.Value {
 func thresholdedReluGrad(r rule) *graph.Value {
 	return r.when(r.greater(r.x(0), r.attr("alpha")), r.g(0))
 }
+
+// erfGrad: 2/√π·exp(−x²).
+func erfGrad(r rule) *graph.Value {
+	return r.mul(r.g(0), r.mul(r.num(2/math.Sqrt(math.Pi)), r.Op("Exp", r.neg(r.square(r.x(0))))))
+}
+
+// shrinkGrad: 1 where |x| > lambd.
+func shrinkGrad(r rule) *graph.Value {
+	return r.when(r.greater(r.Op("Abs", r.x(0)), r.attr("lambd")), r.g(0))
+}
