@@ -75,7 +75,7 @@ var neg = family(
 		Name: "Neg", Since: 13,
 		Sig:   "(X:T) -> (Y:T); T = float i8 i16 i32 i64",
 		Infer: graph.Same, InPlace: true,
-		Run: halves(numbers{f32: vectorLoop(kernel.ActNeg), f64: kernel.Neg[float64], i8: kernel.Neg[int8], i16: kernel.Neg[int16], i32: kernel.Neg[int32], i64: kernel.Neg[int64]}.run),
+		Run:  halves(numbers{f32: vectorLoop(kernel.ActNeg), f64: kernel.Neg[float64], i8: kernel.Neg[int8], i16: kernel.Neg[int16], i32: kernel.Neg[int32], i64: kernel.Neg[int64]}.run),
 		Grad: by1(func(r rule) *graph.Value { return r.neg(r.g(0)) }),
 	},
 	&graph.Op{Since: 6, Sig: "T = f16 f32 f64 i8 i16 i32 i64"},
