@@ -113,6 +113,10 @@ func runNormalizer(c *graph.Ctx) error {
 	if how != "MAX" && how != "L1" && how != "L2" {
 		return graph.Invalidf("norm %q", how)
 	}
+	if x.DType() == tensor.Float32 && inner == 1 {
+		normalizeRows(y, tensor.Data[float32](x), n, how)
+		return nil
+	}
 	for r := range outer * inner {
 		start := r/max(inner, 1)*n*inner + r%max(inner, 1)
 		by := 0.0
@@ -140,6 +144,37 @@ func runNormalizer(c *graph.Ctx) error {
 		}
 	}
 	return nil
+}
+
+// normalizeRows is Normalizer for rows of n numbers.
+func normalizeRows(y, x []float32, n int, how string) {
+	for at := 0; at < len(x); at += n {
+		row, to := x[at:at+n], y[at:][:n]
+		by := 0.0
+		switch how {
+		case "MAX":
+			by = math.Inf(-1)
+			for _, v := range row {
+				by = max(by, float64(v))
+			}
+		case "L1":
+			for _, v := range row {
+				by += math.Abs(float64(v))
+			}
+		default:
+			for _, v := range row {
+				by += float64(v) * float64(v)
+			}
+			by = math.Sqrt(by)
+		}
+		if by == 0 {
+			by = 1
+		}
+		by = 1 / by // of a float32, in float64: neither overflows nor shows in the result
+		for i, v := range row {
+			to[i] = float32(float64(v) * by)
+		}
+	}
 }
 
 // Imputer replaces numbers that equal replaced_value (NaN meets NaN) by one number, or by that of their index on the last axis.

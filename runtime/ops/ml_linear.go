@@ -3,7 +3,6 @@ package ops
 import (
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
-	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // LinearRegressor is x·coefficientsᵀ + intercepts, transformed, for each target.
@@ -33,40 +32,8 @@ func linearFits(c *graph.Infer, targets int) error {
 	return nil
 }
 
-// linearScores are the scores of a row.
-func linearScores(scores []float64, x *tensor.Tensor, row int, coefficients, intercepts []float32) {
-	features := len(coefficients) / len(scores)
-	for k := range scores {
-		s := 0.0
-		if len(intercepts) > 0 {
-			s = float64(intercepts[k])
-		}
-		for i, w := range coefficients[k*features : (k+1)*features] {
-			s += float64(w) * x.Float(row*features+i)
-		}
-		scores[k] = s
-	}
-}
-
 func runLinearRegressor(c *graph.Ctx) error {
-	post, ok := kernel.FindPostTransform(c.Node.Str("post_transform"))
-	if !ok {
-		return graph.Invalidf("post_transform %q", c.Node.Str("post_transform"))
-	}
-	targets := c.Node.Int("targets")
-	scores, err := graph.Scratch[float64](c, targets)
-	if err != nil {
-		return err
-	}
-	rows, _ := treeSize(c.In[0])
-	for r := range rows {
-		linearScores(scores, c.In[0], r, c.Node.Floats("coefficients"), c.Node.Floats("intercepts"))
-		if targets > 1 || post == kernel.PostProbit { // as in ONNX Runtime
-			kernel.Post(post, scores)
-		}
-		storeScores(c.Out[0], r*targets, scores)
-	}
-	return nil
+	return runLinear(c, nil, c.Out[0], c.Node.Int("targets"))
 }
 
 // LinearClassifier gives rows the label of the class with the highest score x·coefficientsᵀ + intercepts, and the scores. One row of coefficients for two labels is
@@ -108,48 +75,13 @@ func inferLinearClassifier(c *graph.Infer) error {
 }
 
 func runLinearClassifier(c *graph.Ctx) error {
-	n := c.Node
-	post, ok := kernel.FindPostTransform(n.Str("post_transform"))
-	if !ok {
-		return graph.Invalidf("post_transform %q", n.Str("post_transform"))
-	}
-	rows, width, _, err := linearClasses(n)
+	_, width, _, err := linearClasses(c.Node)
 	if err != nil {
 		return err
 	}
-	scores, err := graph.Scratch[float64](c, max(width, rows))
-	if err != nil {
-		return err
+	var z *tensor.Tensor
+	if len(c.Out) > 1 {
+		z = c.Out[1]
 	}
-	cl := treeClasses{ints: n.Ints("classlabels_ints"), strs: n.Strs("classlabels_strings")}
-	count, _ := treeSize(c.In[0])
-	for r := range count {
-		linearScores(scores[:rows], c.In[0], r, n.Floats("coefficients"), n.Floats("intercepts"))
-		which := 0
-		if rows == 1 {
-			if scores[0] > 0 {
-				which = 1
-			}
-		} else {
-			for i, s := range scores[:rows] {
-				if s > scores[which] {
-					which = i
-				}
-			}
-		}
-		cl.label(c.Out[0], r, which, len(cl.ints) <= which)
-		if rows == 1 && width == 2 {
-			scores[0], scores[1] = 1-scores[0], scores[0]
-			if post == kernel.PostLogistic {
-				scores[0] = -scores[1]
-				kernel.Post(post, scores[:2])
-			}
-		} else {
-			kernel.Post(post, scores[:width])
-		}
-		if c.Wants(1) {
-			storeScores(c.Out[1], r*width, scores[:width])
-		}
-	}
-	return nil
+	return runLinear(c, c.Out[0], z, width)
 }

@@ -49,6 +49,42 @@ func Post[T float32 | float64](how PostTransform, scores []T) {
 	}
 }
 
+// PostRows is Post for rows of n scores.
+func PostRows(how PostTransform, scores []float32, n int) {
+	switch how {
+	case PostNone:
+	case PostLogistic:
+		Activate(scores, scores, Activation{Kind: ActSigmoid})
+	case PostSoftmax:
+		for at := 0; at < len(scores); at += n {
+			row := scores[at : at+n]
+			top := row[0]
+			for _, v := range row {
+				top = max(top, v)
+			}
+			for i, v := range row {
+				row[i] = v - top
+			}
+		}
+		Activate(scores, scores, Activation{Kind: ActExp})
+		for at := 0; at < len(scores); at += n {
+			row := scores[at : at+n]
+			sum := float32(0)
+			for _, v := range row {
+				sum += v
+			}
+			sum = 1 / sum
+			for i, v := range row {
+				row[i] = v * sum
+			}
+		}
+	default:
+		for at := 0; at < len(scores); at += n {
+			Post(how, scores[at:at+n])
+		}
+	}
+}
+
 // softmaxZero is softmax over the scores that are not 0; those that are stay 0.
 func softmaxZero[T float32 | float64](scores []T) {
 	const zero = 1e-7
