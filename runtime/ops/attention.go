@@ -16,7 +16,7 @@ var attention = family(
 			T1 = float; T2 = float; U = float int bool
 			is_causal int = 0; kv_num_heads int; q_num_heads int; qk_matmul_output_mode int = 0; scale float; softcap float = 0; softmax_precision int
 			left_window_size int = -1; right_window_size int = -1`,
-		Infer: inferAttention, Run: runAttention,
+		Infer: inferAttention, Run: runAttention, Expand: expandAttention,
 	},
 	&graph.Op{Since: 24, Sig: "-left_window_size; -right_window_size"},
 	&graph.Op{Since: 23, Sig: `(Q:T1, K:T1, V:T2, attn_mask?:U, past_key?:T1, past_value?:T2) -> (Y:T1, present_key?:T1, present_value?:T2, qk_matmul_output?:T1)`},

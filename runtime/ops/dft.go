@@ -16,7 +16,7 @@ var dft = family(
 		Sig: `(input:T1, dft_length?:T2, axis?:i64) -> (output:T1)
 			T1 = float; T2 = i32 i64
 			inverse int = 0; onesided int = 0`,
-		Infer: inferDFT, Run: halves(runDFT),
+		Infer: inferDFT, Run: halves(runDFT), Grad: by1(dftGrad),
 	},
 	&graph.Op{Since: 17, Sig: "(input:T1, dft_length?:T2) -> (output:T1); axis int = 1"},
 )

@@ -17,7 +17,7 @@ var einsum = family(
 		Sig: `(Inputs*:T) -> (Output:T)
 			T = float int
 			equation string!`,
-		Infer: inferEinsum, Run: halves(runEinsum),
+		Infer: inferEinsum, Run: halves(runEinsum), Grad: by(einsumGrad),
 	},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64 int"},
 )

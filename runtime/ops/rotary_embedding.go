@@ -14,7 +14,7 @@ var rotaryEmbedding = family(&graph.Op{
 	Sig: `(X:T, cos_cache:T, sin_cache:T, position_ids?:M) -> (Y:T)
 		T = f16 bf16 f32; M = i64
 		interleaved int = 0; num_heads int; rotary_embedding_dim int = 0`,
-	Infer: inferRotary, Run: halves(runRotary),
+	Infer: inferRotary, Run: halves(runRotary), Grad: by(rotaryGrad),
 })
 
 func inferRotary(c *graph.Infer) error {

@@ -13,7 +13,7 @@ var scatterElements = family(
 			T = tensor
 			Tind = i32 i64
 			axis int = 0; reduction string = none`,
-		Infer: inferScatterElements, Run: scattering(runScatterElements),
+		Infer: inferScatterElements, Run: scattering(runScatterElements), Grad: by(scatterElementsGrad),
 	},
 	&graph.Op{Since: 16},
 	&graph.Op{Since: 13, Sig: "-reduction"},
@@ -27,7 +27,7 @@ var scatter = family(&graph.Op{
 		T = ` + movable(9) + `
 		Tind = i32 i64
 		axis int = 0`,
-	Infer: inferScatterElements, Run: runScatterElements,
+	Infer: inferScatterElements, Run: runScatterElements, Grad: by(scatterElementsGrad),
 })
 
 func inferScatterElements(c *graph.Infer) error {

@@ -15,7 +15,7 @@ var scatterND = family(
 		Sig: `(data:T, indices:i64, updates:T) -> (output:T)
 			T = tensor
 			reduction string = none`,
-		Infer: inferScatterND, Run: scattering(runScatterND),
+		Infer: inferScatterND, Run: scattering(runScatterND), Grad: by(scatterNDGrad),
 	},
 	&graph.Op{Since: 16},
 	&graph.Op{Since: 13, Sig: "-reduction"},
