@@ -14,6 +14,7 @@ var affineGrid = family(
 			T1 = float; T2 = i64
 			align_corners int = 0`,
 		Infer: inferAffineGrid, Run: halves(runAffineGrid),
+		Grad: by1(affineGridGrad),
 	},
 )
 

@@ -13,6 +13,7 @@ var cumProd = family(&graph.Op{
 		T = float i32 i64 u32 u64; T2 = i32 i64
 		exclusive int = 0; reverse int = 0`,
 	Infer: inferCumProd, Run: halves(runCumProd),
+	Grad: by1(cumProdGrad),
 })
 
 func inferCumProd(c *graph.Infer) error {

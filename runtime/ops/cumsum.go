@@ -15,6 +15,7 @@ var cumSum = family(
 			T2 = i32 i64
 			exclusive int = 0; reverse int = 0`,
 		Infer: inferCumSum, Run: halves(runCumSum),
+		Grad: by1(cumSumGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = f32 f64 i32 i64 u32 u64"},
 )

@@ -15,6 +15,7 @@ var gridSample = family(
 			T1 = tensor; T2 = float
 			align_corners int = 0; mode string = linear; padding_mode string = zeros`,
 		Infer: inferGridSample, Run: runGridSample,
+		Grad: by(gridSampleGrad),
 	},
 	&graph.Op{Since: 20, Sig: "T1 = int bool c128 c64 f16 f32 f64 str; T2 = f16 f32 f64"},
 	&graph.Op{Since: 16, Sig: "mode string = bilinear"},

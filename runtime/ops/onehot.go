@@ -19,6 +19,7 @@ var oneHot = family(
 			T3 = tensor
 			axis int = -1`,
 		Infer: inferOneHot, Run: runOneHot,
+		Grad: by(oneHotGrad),
 	},
 	movableOps("T3", 11, 9)...,
 )

@@ -16,6 +16,7 @@ var pad = family(
 			Tind = i32 i64
 			mode string = constant`,
 		Infer: inferPad, Run: unpacked(runPad),
+		Grad: by(padGrad),
 	},
 	append(movableOps("T", 24, 23, 21),
 		&graph.Op{Since: 19, Sig: "T = tensor"},

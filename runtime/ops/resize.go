@@ -19,6 +19,7 @@ var resize = family(
 			exclude_outside int = 0; extrapolation_value float = 0; keep_aspect_ratio_policy string = stretch
 			mode string = nearest; nearest_mode string = round_prefer_floor`,
 		Infer: inferResize, Run: runResize,
+		Grad: by1(resizeGrad),
 	},
 	&graph.Op{Since: 18},
 	&graph.Op{Since: 13, Sig: "-antialias; -axes; -keep_aspect_ratio_policy"},
@@ -28,7 +29,7 @@ var resize = family(
 	&graph.Op{Since: 10, Sig: `(X:T, scales:f32) -> (Y:T)
 			T = int bool c128 c64 f16 f32 f64 str
 			-coordinate_transformation_mode; -cubic_coeff_a; -exclude_outside; -extrapolation_value; -nearest_mode`,
-		Infer: inferResize, Run: runResize},
+		Infer: inferResize, Run: runResize, Grad: by1(resizeGrad)},
 )
 
 // Upsample is Resize by scales of at least 1, from before that operator.
@@ -100,7 +101,7 @@ func resizeInputs(n *graph.Node, empty func(i int) bool) (roi, scales, sizes int
 		}
 		return i
 	}
-	if n.Op.Since < 11 {
+	if n.Op.Since < 11 && n.Op.Domain == "" {
 		return -1, at(1), -1
 	}
 	return at(1), at(2), at(3)

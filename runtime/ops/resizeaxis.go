@@ -61,17 +61,17 @@ type resizeMap struct {
 	axis [16]resizeAxis
 }
 
-// readResize finds the axes of a run. The extents of y are those that were inferred.
-func readResize(c *graph.Ctx, y tensor.Shape) (m resizeMap, err error) {
-	n, x := c.Node, c.In[0].Shape()
+// readResize finds the axes of a run from shape x to y, as it was inferred.
+func readResize(c *graph.Ctx, x, y tensor.Shape) (m resizeMap, err error) {
+	n := c.Node
 	var list [16]int
 	count, err := resizeAxes(n, len(x), &list)
 	if err != nil {
 		return m, err
 	}
-	roi, scales, sizes := resizeInputs(n, func(i int) bool { return c.In[i].Len() == 0 })
+	roi, scales, sizes := resizeInputs(n, func(i int) bool { return c.In[i] == nil || c.In[i].Len() == 0 })
 	mode := n.Str("coordinate_transformation_mode")
-	if n.Op.Since < 11 {
+	if n.Op.Since < 11 && n.Op.Domain == "" {
 		mode = "asymmetric"
 	}
 	m.rank = len(x)
@@ -97,7 +97,7 @@ func readResize(c *graph.Ctx, y tensor.Shape) (m resizeMap, err error) {
 				num, den = size, r.in
 			}
 		default:
-			return m, graph.Shapef("resize of %s by neither scales nor sizes of %d axes", c.In[0], count)
+			return m, graph.Shapef("resize of %v by neither scales nor sizes of %d axes", x, count)
 		}
 		if roi > 0 && c.In[roi].Len() == 2*count {
 			r.start, r.end = c.In[roi].Float(i), c.In[roi].Float(count+i)
@@ -118,6 +118,10 @@ type resizeWeights struct {
 	cubic, exclude bool
 	a              float64 // coefficient of the cubic convolution kernel
 	scale          float64 // at most 1; below it the kernel is stretched by 1/scale (antialias)
+}
+
+func weightsOf(n *graph.Node) resizeWeights {
+	return resizeWeights{cubic: n.Str("mode") == "cubic", exclude: n.Bool("exclude_outside"), a: float64(n.Float("cubic_coeff_a"))}
 }
 
 func (w *resizeWeights) at(d float64) float64 {

@@ -16,7 +16,7 @@ func runResize(c *graph.Ctx) error {
 	if err != nil {
 		return err
 	}
-	m, err := readResize(c, y.Shape())
+	m, err := readResize(c, c.In[0].Shape(), y.Shape())
 	if err != nil {
 		return err
 	}
@@ -112,37 +112,45 @@ func resizeNearest[T any](c *graph.Ctx, m *resizeMap, x, y []T, fill T) error {
 		a.inner *= m.axis[a.last].in
 		a.last--
 	}
-	how := c.Node.Str("nearest_mode")
 	for k := range a.last + 1 {
 		r := &m.axis[k]
 		a.in[k], a.out[k] = r.in, r.out
-		index, err := graph.Scratch[int32](c, r.out)
-		if err != nil {
+		var err error
+		if a.index[k], err = nearestIndex(c, r); err != nil {
 			return err
 		}
-		for o := range index {
-			p := r.position(o)
-			if r.outside(p) {
-				index[o] = -1
-				continue
-			}
-			switch {
-			case how == "floor" || how == "" && r.den >= r.num:
-				p = math.Floor(p)
-			case how == "ceil" || how == "":
-				p = math.Ceil(p)
-			case how == "round_prefer_ceil":
-				p = math.Floor(p + .5)
-			default:
-				p = math.Ceil(p - .5)
-			}
-			index[o] = int32(min(max(p, 0), float64(r.in-1)))
-		}
-		a.index[k] = index
 	}
 	row := a.out[a.last] * a.inner
 	graph.Parallel(c, len(y)/row, 1+1<<15/row, a)
 	return nil
+}
+
+// nearestIndex is the input for each output along an axis, or -1 for the extrapolation value.
+func nearestIndex(c *graph.Ctx, r *resizeAxis) ([]int32, error) {
+	how := c.Node.Str("nearest_mode")
+	index, err := graph.Scratch[int32](c, r.out)
+	if err != nil {
+		return nil, err
+	}
+	for o := range index {
+		p := r.position(o)
+		if r.outside(p) {
+			index[o] = -1
+			continue
+		}
+		switch {
+		case how == "floor" || how == "" && r.den >= r.num:
+			p = math.Floor(p)
+		case how == "ceil" || how == "":
+			p = math.Ceil(p)
+		case how == "round_prefer_ceil":
+			p = math.Floor(p + .5)
+		default:
+			p = math.Ceil(p - .5)
+		}
+		index[o] = int32(min(max(p, 0), float64(r.in-1)))
+	}
+	return index, nil
 }
 
 var resizeWeighted = halves(func(c *graph.Ctx) error {
@@ -219,7 +227,7 @@ func (a *resizePass[T]) Do(_, lo, hi int) {
 
 // resizePasses resamples x to y one axis after the other, the last first: linear and cubic weights are products over the axes.
 func resizePasses[T float32 | float64](c *graph.Ctx, out *tensor.Tensor, x, y []T) error {
-	m, err := readResize(c, out.Shape())
+	m, err := readResize(c, c.In[0].Shape(), out.Shape())
 	if err != nil || len(y) == 0 {
 		return err
 	}
@@ -227,7 +235,7 @@ func resizePasses[T float32 | float64](c *graph.Ctx, out *tensor.Tensor, x, y []
 		return graph.Shapef("resize of %s to %s", c.In[0], out)
 	}
 	n := c.Node
-	w := resizeWeights{cubic: n.Str("mode") == "cubic", exclude: n.Bool("exclude_outside"), a: float64(n.Float("cubic_coeff_a"))}
+	w := weightsOf(n)
 	left := 0 // axes still to do
 	for k := range m.rank {
 		if !m.axis[k].still() {

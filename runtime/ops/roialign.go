@@ -19,10 +19,11 @@ var roiAlign = family(
 			coordinate_transformation_mode string = half_pixel; mode string = avg; output_height int = 1; output_width int = 1
 			sampling_ratio int = 0; spatial_scale float = 1`,
 		Infer: inferRoiAlign, Run: halves(runRoiAlign),
+		Grad: by1(roiAlignGrad),
 	},
 	&graph.Op{Since: 16, Sig: "T1 = f16 f32 f64"},
 	// It took pixels without the shift by half of one.
-	&graph.Op{Since: 10, Sig: "-coordinate_transformation_mode", Infer: inferRoiAlign, Run: halves(runRoiAlign)},
+	&graph.Op{Since: 10, Sig: "-coordinate_transformation_mode", Infer: inferRoiAlign, Run: halves(runRoiAlign), Grad: by1(roiAlignGrad)},
 )
 
 // maxRoiSamples bounds sampling_ratio.
@@ -86,17 +87,23 @@ type roiArgs[T float32 | float64] struct {
 	largest            bool
 }
 
+// axes are the rows and columns of the bins of a region.
+func (a *roiArgs[T]) axes(r int) (v, u kernel.RoiAxis) {
+	x0, y0 := float64(a.rois[r*4])*a.scale-a.shift, float64(a.rois[r*4+1])*a.scale-a.shift
+	x1, y1 := float64(a.rois[r*4+2])*a.scale-a.shift, float64(a.rois[r*4+3])*a.scale-a.shift
+	v = kernel.RoiAxis{Start: y0, Bin: max(y1-y0, a.atom) / float64(a.outH), In: a.h}
+	u = kernel.RoiAxis{Start: x0, Bin: max(x1-x0, a.atom) / float64(a.outW), In: a.w}
+	v.Sampling(a.ratio)
+	u.Sampling(a.ratio)
+	return v, u
+}
+
 // Do takes regions and channels [R, C].
 func (a *roiArgs[T]) Do(_, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		r, c := i/a.channels, i%a.channels
 		plane := a.x[(int(a.batch[r])*a.channels+c)*a.h*a.w:][:a.h*a.w]
-		x0, y0 := float64(a.rois[r*4])*a.scale-a.shift, float64(a.rois[r*4+1])*a.scale-a.shift
-		x1, y1 := float64(a.rois[r*4+2])*a.scale-a.shift, float64(a.rois[r*4+3])*a.scale-a.shift
-		v := kernel.RoiAxis{Start: y0, Bin: max(y1-y0, a.atom) / float64(a.outH), In: a.h}
-		u := kernel.RoiAxis{Start: x0, Bin: max(x1-x0, a.atom) / float64(a.outW), In: a.w}
-		v.Sampling(a.ratio)
-		u.Sampling(a.ratio)
+		v, u := a.axes(r)
 		out := a.y[i*a.outH*a.outW:][:a.outH*a.outW]
 		for o := range out {
 			out[o] = kernel.RoiBin(plane, &v, &u, o/a.outW, o%a.outW, a.largest)
@@ -110,20 +117,35 @@ func roiAlignOf[T float32 | float64](c *graph.Ctx) error {
 	if err != nil || y.Len() == 0 {
 		return err
 	}
+	a := roiOf(c, tensor.Data[T](y), n.Int("output_height"), n.Int("output_width"))
+	if err := a.check(s[0]); err != nil {
+		return err
+	}
+	samples := max(1, a.ratio*a.ratio)
+	graph.Parallel(c, len(a.y)/(a.outH*a.outW), 1+1<<13/(a.outH*a.outW*samples), a)
+	return nil
+}
+
+// roiOf is the work on regions of input 0 cut into h × w bins with the values y.
+func roiOf[T float32 | float64](c *graph.Ctx, y []T, h, w int) roiArgs[T] {
+	n, s := c.Node, c.In[0].Shape()
 	a := roiArgs[T]{
-		x: tensor.Data[T](c.In[0]), rois: tensor.Data[T](c.In[1]), y: tensor.Data[T](y), batch: tensor.Data[int64](c.In[2]),
-		channels: s[1], h: s[2], w: s[3], outH: n.Int("output_height"), outW: n.Int("output_width"), ratio: n.Int("sampling_ratio"),
+		x: tensor.Data[T](c.In[0]), rois: tensor.Data[T](c.In[1]), y: y, batch: tensor.Data[int64](c.In[2]),
+		channels: s[1], h: s[2], w: s[3], outH: h, outW: w, ratio: n.Int("sampling_ratio"),
 		scale: float64(n.Float("spatial_scale")), atom: 1, largest: n.Str("mode") == "max",
 	}
 	if n.Str("coordinate_transformation_mode") == "half_pixel" {
 		a.shift, a.atom = .5, math.Inf(-1)
 	}
+	return a
+}
+
+// check fails when a region is of none of the images.
+func (a *roiArgs[T]) check(images int) error {
 	for _, b := range a.batch {
-		if b < 0 || b >= int64(s[0]) {
-			return graph.Shapef("batch index %d of %d images", b, s[0])
+		if b < 0 || b >= int64(images) {
+			return graph.Shapef("batch index %d of %d images", b, images)
 		}
 	}
-	samples := max(1, a.ratio*a.ratio)
-	graph.Parallel(c, len(a.y)/(a.outH*a.outW), 1+1<<13/(a.outH*a.outW*samples), a)
 	return nil
 }

@@ -17,6 +17,7 @@ var topK = family(
 			T = num; I = i64
 			axis int = -1; largest int = 1; sorted int = 1`,
 		Infer: inferTopK, Run: runTopK,
+		Grad: by1(topKGrad),
 	},
 	&graph.Op{Since: 11, Sig: "T = int f16 f32 f64"},
 	&graph.Op{Since: 10, Sig: "T = f16 f32 f64; -largest; -sorted", Infer: inferTopK, Expand: expandTopK10},

@@ -28,7 +28,7 @@ func (s *Sampler) Sample(pos *[3]float64, index *[64]int64, weight *[64]float64)
 	for a := 3 - s.Axes; a < 3; a++ {
 		var at [4]int
 		var w [4]float64
-		k := s.axis(a, pos[a], &at, &w)
+		k := s.axis(a, pos[a], &at, &w, nil)
 		if k == 0 {
 			return 0
 		}
@@ -43,14 +43,14 @@ func (s *Sampler) Sample(pos *[3]float64, index *[64]int64, weight *[64]float64)
 	return n
 }
 
-// axis is Sample for one axis.
-func (s *Sampler) axis(a int, pos float64, at *[4]int, w *[4]float64) int {
+// axis is Sample for one axis. With d it also gives the derivatives of the weights by pos, and keeps weights of 0.
+func (s *Sampler) axis(a int, pos float64, at *[4]int, w, d *[4]float64) int {
 	l := float64(s.In[a])
 	lo, hi := -.5, l-.5
-	x := ((pos+1)*l - 1) / 2
+	x, slope := ((pos+1)*l-1)/2, l/2
 	if s.Corners {
 		lo, hi = 0, l-1
-		x = (pos + 1) / 2 * (l - 1)
+		x, slope = (pos+1)/2*(l-1), (l-1)/2
 	}
 	if s.Taps == 1 {
 		x = math.RoundToEven(x)
@@ -63,8 +63,14 @@ func (s *Sampler) axis(a int, pos float64, at *[4]int, w *[4]float64) int {
 	case x != x:
 		x = 0
 	case s.Pad == PadBorder:
+		if !(x > 0 && x < l-1) {
+			slope = 0
+		}
 		x = min(max(x, 0), l-1)
 	default:
+		if math.Mod(math.Floor((x-lo)/(hi-lo)), 2) != 0 { // mirrored
+			slope = -slope
+		}
 		x = reflect(x, lo, hi)
 	}
 	left := math.Floor(x)
@@ -76,6 +82,10 @@ func (s *Sampler) axis(a int, pos float64, at *[4]int, w *[4]float64) int {
 	case 4:
 		first--
 		coeff[0], coeff[1], coeff[2], coeff[3] = keysFar(1+f), keysNear(f), keysNear(1-f), keysFar(2-f)
+	}
+	var steep [4]float64
+	if d != nil {
+		steep = slopes(s.Taps, f)
 	}
 	n := 0
 	for k := range s.Taps {
@@ -90,7 +100,10 @@ func (s *Sampler) axis(a int, pos float64, at *[4]int, w *[4]float64) int {
 				i = min(max(int(reflect(float64(i), lo, hi)), 0), s.In[a]-1)
 			}
 		}
-		if coeff[k] != 0 {
+		if d != nil {
+			d[n] = steep[k] * slope
+		}
+		if coeff[k] != 0 || d != nil {
 			at[n], w[n] = i, coeff[k]
 			n++
 		}

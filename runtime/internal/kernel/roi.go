@@ -83,3 +83,39 @@ func RoiBin[T float32 | float64](plane []T, v, u *RoiAxis, i, j int, largest boo
 	}
 	return T(sum / (v.n * u.n))
 }
+
+// RoiBinGrad adds the gradient g of the value that RoiBin gives to those of the elements of the plane that made it.
+func RoiBinGrad[T float32 | float64](dplane, plane []T, v, u *RoiAxis, i, j int, largest bool, g T) {
+	vl, vh := v.span(i)
+	ul, uh := u.span(j)
+	if v.n*u.n == 0 {
+		return
+	}
+	top, at, share := math.Inf(-1), -1, 0.0
+	if float64(vh-vl)*float64(uh-ul) < v.n*u.n {
+		top = 0
+	}
+	for p := vl; p < vh; p++ {
+		y0, y1, fy, okY := v.at(i, p)
+		for q := ul; q < uh; q++ {
+			x0, x1, fx, okX := u.at(j, q)
+			if !okY || !okX {
+				if top < 0 {
+					top, at = 0, -1
+				}
+				continue
+			}
+			for k, w := range [4]float64{(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx} {
+				e := [4]int{y0*u.In + x0, y0*u.In + x1, y1*u.In + x0, y1*u.In + x1}[k]
+				if !largest {
+					dplane[e] += T(float64(g) * w / (v.n * u.n))
+				} else if s := w * float64(plane[e]); s > top {
+					top, at, share = s, e, w
+				}
+			}
+		}
+	}
+	if at >= 0 {
+		dplane[at] += T(float64(g) * share)
+	}
+}
