@@ -17,6 +17,7 @@ var deformConv = family(
 			T = float
 			dilations ints; group int = 1; kernel_shape ints; offset_group int = 1; pads ints; strides ints`,
 		Infer: inferDeformConv, Run: halves(runDeformConv),
+		Grad: by(deformConvGrad),
 	},
 	&graph.Op{Since: 19, Sig: "T = f16 f32 f64"},
 )
