@@ -18,7 +18,7 @@ type recurrentSpec struct {
 	op                          string
 	steps, batch, input, hidden int
 	dirs                        int
-	lens, bias, state, peep, y  bool
+	lens, bias, state, peep     bool
 	direction                   string
 	attrs                       []graph.Attr
 }

@@ -23,9 +23,6 @@ type Winograd struct {
 	Act                Activation
 	tiles, down, right int // of all images, of one
 	lda                int // elements from tile to tile in V
-	rows               int // tiles that a product has at a time
-	clamp              uint32
-	lo, hi             float32
 }
 
 // winogradBlock is how many bytes V and M of a block of tiles may have, so that they stay in the second-level cache beside what streams through it.
