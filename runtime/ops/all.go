@@ -162,6 +162,7 @@ var all = [][]*graph.Op{
 	quantizeLinear,
 	rangeOp,
 	reciprocal,
+	recurrentGradients,
 	reduceL1,
 	reduceL2,
 	reduceLogSum,

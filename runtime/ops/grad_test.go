@@ -121,3 +121,28 @@ func TestLossGrad(t *testing.T) {
 		{Name: "both outputs", In: []*tensor.Tensor{wave(2, 3), i64([]int64{2, 1}, 2)}, Want: []*tensor.Tensor{wave(), wave(2, 3)}},
 	})
 }
+
+func TestRecurrentGrad(t *testing.T) {
+	ts := func(v ...*tensor.Tensor) []*tensor.Tensor { return v }
+	lens := tensor.Must(tensor.Of([]int32{3, 0}, 2))
+	both := graph.Str("direction", "bidirectional")
+	y := ts(wave(), wave())
+	optest.Grad(t, Registry(), "LSTM", []optest.Case{
+		{Name: "all inputs", In: ts(wave(3, 2, 2), wave(2, 12, 2), wave(2, 12, 3), wave(2, 24), lens, wave(2, 2, 3), wave(2, 2, 3), wave(2, 9)), Attrs: []graph.Attr{both}, Want: append(y, wave())},
+		{Name: "coupled", In: ts(wave(2, 3, 2), wave(1, 8, 2), wave(1, 8, 2)), Want: y,
+			Attrs: []graph.Attr{graph.Int("input_forget", 1), graph.Int("layout", 1), {Name: "activations", Value: []string{"Softsign", "ScaledTanh", "Elu"}}}},
+		{Name: "last state", In: ts(wave(2, 1, 2), wave(1, 4, 2), wave(1, 4, 1)), Attrs: []graph.Attr{graph.Float("clip", 0.3), graph.Str("direction", "reverse")}, Want: ts(nil, wave())},
+		{Name: "no steps", In: ts(wave(0, 2, 2), wave(1, 8, 2), wave(1, 8, 2), nil, nil, wave(1, 2, 2)), Want: y},
+		{Name: "no hidden units", In: ts(wave(2, 2, 2), wave(1, 0, 2), wave(1, 0, 0)), Want: y},
+	})
+	for i := range 2 {
+		optest.Grad(t, Registry(), "GRU", []optest.Case{
+			{Name: "all inputs", In: ts(wave(3, 2, 2), wave(2, 9, 2), wave(2, 9, 3), wave(2, 18), lens, wave(2, 2, 3)), Attrs: []graph.Attr{both, graph.Int("linear_before_reset", i)}, Want: y},
+			{Name: "no hidden units", In: ts(wave(2, 2, 2), wave(1, 0, 2), wave(1, 0, 0)), Attrs: []graph.Attr{graph.Int("linear_before_reset", i)}, Want: y},
+		})
+	}
+	optest.Grad(t, Registry(), "RNN", []optest.Case{
+		{Name: "all inputs", In: ts(wave(2, 3, 2), wave(2, 3, 2), wave(2, 3, 3), wave(2, 6), lens, wave(2, 2, 3)), Want: y,
+			Attrs: []graph.Attr{both, graph.Int("layout", 1), {Name: "activations", Value: []string{"Softplus", "HardSigmoid"}}}},
+	})
+}

@@ -15,6 +15,7 @@ var gru = family(
 			activation_alpha floats; activation_beta floats; activations strings; clip float
 			direction string = forward; hidden_size int; layout int = 0; linear_before_reset int = 0`,
 		Infer: gruCell.infer, Run: halves(runGRU),
+		Grad: recurrentGrad("GRU"),
 	},
 	&graph.Op{Since: 14, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 7, Sig: "-layout"},

@@ -15,6 +15,7 @@ var lstm = family(
 			activation_alpha floats; activation_beta floats; activations strings; clip float
 			direction string = forward; hidden_size int; input_forget int = 0; layout int = 0`,
 		Infer: lstmCell.infer, Run: halves(runLSTM),
+		Grad: recurrentGrad("LSTM"),
 	},
 	&graph.Op{Since: 14, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 7, Sig: "-layout"},

@@ -15,6 +15,7 @@ var rnn = family(
 			activation_alpha floats; activation_beta floats; activations strings = Tanh Tanh; clip float
 			direction string = forward; hidden_size int; layout int = 0`,
 		Infer: rnnCell.infer, Run: halves(runRNN),
+		Grad: recurrentGrad("RNN"),
 	},
 	&graph.Op{Since: 14, Sig: "T = f16 f32 f64"},
 	&graph.Op{Since: 7, Sig: "-layout"},
