@@ -21,10 +21,11 @@ type Case struct {
 	Tol   float64          // |got - want| <= Tol + Tol·|want|; 0 asks for the same value
 	Err   error            // the kind of error that must come instead
 	Text  string           // what the error must say
+	Grad  []int            // inputs whose gradients must agree with central differences
 }
 
 // Run holds an operator ("Softmax", "com.microsoft::Gelu") to its rows: the kernel against Want, the types that Infer gave against the
-// results, Expand against Want where there is both, with one worker and with three.
+// results, Expand against Want where there is both, with one worker and with three; and gradients against central differences.
 func Run(t *testing.T, reg *graph.Registry, op string, cases []Case) {
 	t.Helper()
 	for i, c := range cases {
@@ -62,6 +63,9 @@ func Run(t *testing.T, reg *graph.Registry, op string, cases []Case) {
 			}
 			if o.Expand != nil {
 				ways = append(ways, way{"Expand", func(x *Interp) ([]*tensor.Tensor, error) { return x.ExpandNode(n, c.In) }})
+			}
+			if len(c.Grad) > 0 {
+				checkGrad(t, reg, o, c)
 			}
 			for _, w := range ways {
 				for _, threads := range []int{1, 3} {
