@@ -68,12 +68,11 @@ func TestConvWeightGrad(t *testing.T) {
 		{[]int{1, 3, 2}, []int{1, 3, 5}, []int{3, 3, 2}, []graph.Attr{graph.Ints("pads", 3, 3), graph.Ints("dilations", 3)}},
 	} {
 		in := some(c.x, c.g)
-		shape := i64(nil, 0)
 		v := make([]int64, len(c.w))
 		for i, d := range c.w {
 			v[i] = int64(d)
 		}
-		shape = i64(v, len(v))
+		shape := i64(v, len(v))
 		run := func(threads int, in ...*tensor.Tensor) *tensor.Tensor {
 			n := &graph.Node{Op: Registry().Lookup(private, "ConvWeightGrad", 0), Attrs: c.attrs, In: make([]*graph.Value, 3), Out: []*graph.Value{{Name: "dw"}}}
 			for i := range n.In {
