@@ -62,6 +62,7 @@ var all = [][]*graph.Op{
 	depthToSpaceC16,
 	dequantizeLinear,
 	det,
+	detGrad,
 	dft,
 	dictVectorizer,
 	div,

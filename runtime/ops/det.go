@@ -9,7 +9,7 @@ import (
 // Det is the determinant of each matrix of a stack; that of a matrix without rows is 1.
 var det = family(
 	&graph.Op{Name: "Det", Since: 22, Sig: `(X:T) -> (Y:T)
-		T = float`, Infer: inferDet, Run: halves(runDet)},
+		T = float`, Infer: inferDet, Run: halves(runDet), Grad: by1(func(r rule) *graph.Value { return r.Op(private+"::DetGrad", r.x(0), r.g(0)) })},
 	&graph.Op{Since: 11, Sig: "T = f16 f32 f64"},
 )
 

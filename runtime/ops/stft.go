@@ -12,7 +12,7 @@ var stft = family(&graph.Op{
 	Sig: `(signal:T1, frame_step:T2, window?:T1, frame_length?:T2) -> (output:T1)
 		T1 = float; T2 = i32 i64
 		onesided int = 1`,
-	Infer: inferSTFT, Run: halves(runSTFT),
+	Infer: inferSTFT, Run: halves(runSTFT), Grad: by(stftGrad),
 })
 
 // scalarInt is the only element of an integer input, or unknown.
@@ -139,4 +139,54 @@ func (a *stftArgs[T]) Do(worker, lo, hi int) {
 			dst[2*i], dst[2*i+1] = T(real(row[i])), T(imag(row[i]))
 		}
 	}
+}
+
+// stftGrad goes back through the steps of the transform: frames gathered, multiplied by the window, each transformed.
+func stftGrad(r rule) []*graph.Value {
+	b, n := r.Builder, r.n
+	x := n.In[0]
+	if x.Type.Rank() < 0 {
+		b.Fail(graph.Unsupportedf("a signal of unknown rank"))
+		return nil
+	}
+	if x.Type.Rank() == 2 {
+		x = b.Op("Unsqueeze", x, b.Ints(-1))
+	}
+	number := func(v *graph.Value) *graph.Value {
+		return b.Op("Reshape", b.Op("Cast", v, graph.Int("to", int(tensor.Int64))), b.Const(tensor.Must(tensor.New(tensor.Int64, 0))))
+	}
+	var size *graph.Value
+	if n.Has(3) {
+		size = number(n.In[3])
+	} else {
+		size = number(b.Op("Shape", n.In[2]))
+	}
+	zero, one := b.Scalar(tensor.Int64, 0), b.Scalar(tensor.Int64, 1)
+	step := number(n.In[1])
+	length := number(b.Op("Shape", x, graph.Int("start", 1), graph.Int("end", 2)))
+	frames := b.Op("Add", b.Op("Div", b.Op("Sub", length, size), step), one)
+	starts := b.Op("Unsqueeze", b.Op("Mul", b.Op("Range", zero, frames, one), step), b.Ints(1))
+	places := b.Op("Add", starts, b.Op("Unsqueeze", b.Op("Range", zero, size, one), b.Ints(0)))
+	pieces := b.Op("Gather", x, places, graph.Int("axis", 1))
+	y := pieces
+	var window *graph.Value
+	if n.Has(2) {
+		window = b.Op("Unsqueeze", n.In[2], b.Ints(1))
+		y = b.Op("Mul", y, window)
+	}
+	y = b.Op("DFT", y, (*graph.Value)(nil), b.Scalar(tensor.Int64, 2), graph.Int("onesided", n.Int("onesided")))
+	if b.Err() != nil {
+		return nil
+	}
+	g := graph.GradNode(b, y.Def, []*graph.Value{r.g(0)})[0]
+	var dw *graph.Value
+	if window != nil {
+		dw = r.like(b.SumTo(r.mul(g, pieces), window), n.In[2])
+		g = r.mul(g, window)
+	}
+	if b.Err() != nil {
+		return nil
+	}
+	dx := graph.GradNode(b, pieces.Def, []*graph.Value{g})[0]
+	return []*graph.Value{r.like(dx, n.In[0]), nil, dw}
 }
