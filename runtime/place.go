@@ -161,7 +161,10 @@ func (r *run) results(out []*tensor.Tensor) error {
 			continue
 		}
 		if r.pl.consts[v] != nil || r.pl.static[v] || r.isInput(v) { // memory that is not the caller's to keep
-			if o := out[i]; o != nil && o != t && o.DType() == t.DType() && o.Shape().Equal(t.Shape()) && t.DType().Bits() > 0 {
+			if out[i] == t { // state that stays as it is, in the caller's buffer
+				continue
+			}
+			if o := out[i]; o != nil && o.DType() == t.DType() && o.Shape().Equal(t.Shape()) && t.DType().Bits() > 0 {
 				copy(o.Bytes(), t.Bytes())
 				continue
 			}

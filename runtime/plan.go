@@ -187,6 +187,11 @@ func (pl *plan) place(p *program, given []bool) error {
 			first[v] = i
 			last[v] = max(last[v], i) // an output that nobody reads is written all the same
 			pl.output[v] = isOut[v]
+			if c := p.carry[v]; isOut[v] && c >= 0 {
+				if pl.output[v] = pl.overwrites(s, i, k, v, c, last[c]); pl.output[v] {
+					continue
+				}
+			}
 			if k == 0 {
 				pl.share(p, s, i, v, last, own)
 			}
@@ -215,6 +220,18 @@ func (pl *plan) place(p *program, given []bool) error {
 		}
 	}
 	return err
+}
+
+// overwrites reports whether v, the next value of the input c, may be written where c lies: nobody reads c later, and the step that makes v, if it
+// reads c at all, does so element by element. Otherwise v has a place of its own and is copied when the run is over.
+func (pl *plan) overwrites(s *step, at, k, v, c, last int) bool {
+	if last < at {
+		return true
+	}
+	if last > at || k > 0 || !s.n.Op.InPlace || !pl.infos[c].Type.Equal(pl.infos[v].Type) {
+		return false
+	}
+	return !pl.readsOtherwise(s, pl.find(c), c)
 }
 
 // share lets output v of a step use the memory of an input: a view of it, or in place of it when nobody reads that later.

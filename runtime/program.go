@@ -12,6 +12,7 @@ type program struct {
 	in     []int // formal inputs, then captured values of outer graphs
 	formal int   // how many of in are formal inputs
 	out    []int
+	carry  []int // per value: the input that it feeds on the next run, -1 for none
 	steps  []step
 	last   []int // step that reads a value last, len(steps) for outputs, -1 for never
 }
@@ -75,6 +76,15 @@ func newProgram(reg *graph.Registry, g *graph.Graph, captures []*graph.Value) *p
 	}
 	for _, v := range g.Outputs {
 		p.out = append(p.out, add(v))
+	}
+	p.carry = make([]int, len(p.values))
+	for i := range p.carry {
+		p.carry[i] = -1
+	}
+	for _, c := range g.Carry {
+		if out, ok := number[c.Out]; ok {
+			p.carry[out] = add(c.In)
+		}
 	}
 	p.last = make([]int, len(p.values))
 	for i := range p.last {

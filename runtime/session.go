@@ -69,6 +69,9 @@ func WithProfile(f func(Event)) Option { return func(o *options) { o.profile = f
 // WithSeed starts the random numbers of operators that do not bring a seed of their own.
 func WithSeed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 
+// Reseed starts the random numbers anew, as [WithSeed] does for a new session: runs that follow one another draw the same numbers again.
+func (s *Session) Reseed(seed uint64) { s.seed.Store(seed) }
+
 // Event is one execution of a node.
 type Event struct {
 	Node  *graph.Node
@@ -191,7 +194,8 @@ func (s *Session) inputNames() string {
 }
 
 // RunInto is Run by position: in[i] feeds Inputs()[i], and out[i] receives Outputs()[i]: it is written in place where it has the right type and
-// shape, else replaced. With buffers that fit, a graph of fixed shapes runs without allocating.
+// shape, else replaced. With buffers that fit, a graph of fixed shapes runs without allocating. An output that the graph carries to an input may
+// be handed that input's tensor, which then holds the next state: kernels write in place where nobody reads the old one any more. All other buffers must be apart.
 func (s *Session) RunInto(ctx context.Context, in, out []*tensor.Tensor) error {
 	if len(in) != len(s.inputs) || len(out) != len(s.outputs) {
 		return fmt.Errorf("%d inputs and %d outputs for a model of %d and %d", len(in), len(out), len(s.inputs), len(s.outputs))

@@ -1,0 +1,134 @@
+package finetune
+
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/finetune/autodiff"
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/pass"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+)
+
+// backward is the graph that computes loss and gradients.
+//
+//	inputs:  those of the model, targets, parameters, running statistics, sums of gradients
+//	outputs: the loss, those of the model, gradients, running statistics
+//
+// Statistics are carried; so are the gradients, in the sums, when several batches make one update.
+type backward struct {
+	g      *graph.Graph
+	params []*Param
+	stats  []*Param
+	idle   []*Param // parameters on which the loss does not depend
+}
+
+func (m *Model) backward(cfg *Config) (*backward, error) {
+	trained := m.Trained()
+	if len(trained) == 0 {
+		return nil, fmt.Errorf("no parameter trains: unfreeze some")
+	}
+	lifted := append(trained, m.followed(cfg.BatchNorm)...)
+	g, in, _ := m.lift(lifted)
+	b := graph.NewBuilder(m.reg, g)
+	w := &backward{g: g}
+	m.dropout(b, cfg)
+	if err := pass.Apply(m.reg, g, []pass.Pass{{Name: "expand", Run: pass.Expand}}); err != nil {
+		return nil, err
+	}
+	inputs := g.Inputs[: len(g.Inputs)-len(lifted) : len(g.Inputs)-len(lifted)]
+	stats := batchStatistics(b, in[len(trained):])
+	in = in[:len(trained)]
+	loss, targets, err := m.loss(b, cfg, trained, in)
+	if err != nil {
+		return nil, err
+	}
+	grads, err := autodiff.Gradients(m.reg, g, loss, in)
+	if err != nil {
+		return nil, err
+	}
+	g.Inputs = append(inputs, targets...)
+	outs := append([]*graph.Value{named(b, "loss", loss)}, g.Outputs...)
+	var sums []*graph.Value
+	for i, p := range trained {
+		if grads[i] == nil {
+			w.idle = append(w.idle, p)
+			continue
+		}
+		grad := grads[i]
+		if p.FrozenRows != nil {
+			grad = b.Op("Mul", grad, b.Const(rowMask(p)))
+		}
+		if cfg.Accumulate > 1 {
+			sum := &graph.Value{Name: "sum/" + p.Name, Type: in[i].Type}
+			sums = append(sums, sum)
+			grad = b.Op("Add", sum, b.Op("Mul", grad, b.Scalar(sum.Type.DType, 1/float64(cfg.Accumulate))))
+		}
+		grad = named(b, "grad/"+p.Name, grad)
+		if cfg.Accumulate > 1 {
+			g.Carry = append(g.Carry, graph.Carry{In: sums[len(sums)-1], Out: grad})
+		}
+		w.params = append(w.params, p)
+		g.Inputs, outs = append(g.Inputs, in[i]), append(outs, grad)
+	}
+	for i, s := range stats {
+		next := named(b, "next/"+s.In.Name, s.Out)
+		w.stats = append(w.stats, lifted[len(trained)+i])
+		g.Inputs, outs = append(g.Inputs, s.In), append(outs, next)
+		g.Carry = append(g.Carry, graph.Carry{In: s.In, Out: next})
+	}
+	g.Inputs, g.Outputs = append(g.Inputs, sums...), outs
+	return w, b.Err()
+}
+
+// loss appends the loss with its penalty, and the targets that it reads.
+func (m *Model) loss(b *graph.Builder, cfg *Config, trained []*Param, in []*graph.Value) (loss *graph.Value, targets []*graph.Value, err error) {
+	for _, t := range cfg.Targets {
+		targets = append(targets, &graph.Value{Name: t.Name, Type: t.Type})
+	}
+	b.Prefix("loss")
+	loss = cfg.Loss(b, b.Graph.Outputs, targets)
+	if err := b.Err(); err != nil {
+		return nil, nil, fmt.Errorf("loss: %w", err)
+	}
+	if cfg.Penalty == nil {
+		return loss, targets, nil
+	}
+	p := &Penalized{Builder: b, Value: map[string]*graph.Value{}}
+	for i, q := range trained {
+		p.Names, p.Value[q.Name] = append(p.Names, q.Name), in[i]
+	}
+	b.Prefix("penalty")
+	if x := cfg.Penalty(p); x != nil {
+		loss = b.Op("Add", loss, x)
+	}
+	if err := b.Err(); err != nil {
+		return nil, nil, fmt.Errorf("penalty: %w", err)
+	}
+	return loss, targets, nil
+}
+
+// named is v under a name of its own, to be an output.
+func named(b *graph.Builder, name string, v *graph.Value) *graph.Value {
+	out := &graph.Value{Name: name}
+	if b.Err() == nil {
+		b.Append(&graph.Node{Op: b.Registry().Lookup("", "Identity", 0), In: []*graph.Value{v}}, out)
+	}
+	return out
+}
+
+// rowMask is 0 in the rows whose gradient is dropped, else 1.
+func rowMask(p *Param) *tensor.Tensor {
+	shape := make([]int, p.Value.Const.Rank())
+	for i := range shape {
+		shape[i] = 1
+	}
+	shape[0] = p.Value.Const.Dim(0)
+	keep := make([]float32, shape[0])
+	for i := range keep {
+		keep[i] = 1
+	}
+	for _, r := range p.FrozenRows {
+		keep[r] = 0
+	}
+	return tensor.Must(tensor.Of(keep, shape...))
+}

@@ -1,0 +1,65 @@
+package finetune
+
+import (
+	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/graph"
+)
+
+// Loss appends the loss of the model's outputs against the targets: one element.
+type Loss func(b *graph.Builder, out, target []*graph.Value) *graph.Value
+
+// Target is something of a batch that the loss wants beside the model's outputs.
+type Target struct {
+	Name string
+	Type graph.Type
+}
+
+// Config says how a model trains. Loss and Optimizer are required.
+type Config struct {
+	Loss       Loss
+	Targets    []Target
+	Optimizer  optim.Optimizer
+	Groups     []Group                              // parameters with an optimizer of their own; the first that matches counts
+	Schedule   func(step int, base float64) float64 // learning rate of a step, counted from 0; nil keeps the base rate
+	Clip       Clip                                 // of the gradient of all parameters
+	Accumulate int                                  // batches for one update, whose losses are averaged; 0 is 1
+	EMA        float64                              // decay of a moving average of the parameters; 0 keeps none
+	Penalty    func(p *Penalized) *graph.Value      // added to the loss
+	BatchNorm  BatchNorm
+	NoDropout  bool   // leaves Dropout off
+	Threads    int    // 0: one per processor
+	Seed       uint64 // of dropout
+}
+
+// Group gives parameters an optimizer of their own.
+type Group struct {
+	Match     func(name string) bool
+	Optimizer optim.Optimizer
+}
+
+// Clip bounds gradients: all of them together by their 2-norm, which is scaled down to Norm, or each element to ±Value. 0 does not bound.
+type Clip struct {
+	Norm, Value float64
+}
+
+// clipEps is added to the norm before the division, as PyTorch does.
+const clipEps = 1e-6
+
+// Penalized is what a penalty sees: a builder and the parameters that train.
+type Penalized struct {
+	*graph.Builder
+	Names []string
+	Value map[string]*graph.Value
+}
+
+// BatchNorm is how BatchNormalization behaves during training.
+type BatchNorm int
+
+const (
+	// BatchNormAuto takes the statistics of the batch where the layer's scale or bias trains, and the running ones elsewhere.
+	BatchNormAuto BatchNorm = iota
+	// BatchNormTrain takes the statistics of the batch everywhere, and lets the running ones follow.
+	BatchNormTrain
+	// BatchNormFrozen takes the running statistics everywhere, which stay as they are.
+	BatchNormFrozen
+)

@@ -1,0 +1,48 @@
+package optim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// defaults are the optimizers by name, with PyTorch's defaults.
+var defaults = map[string]func() Optimizer{
+	"SGD":   func() Optimizer { return NewSGD(1e-3) },
+	"Adam":  func() Optimizer { return NewAdam(1e-3) },
+	"AdamW": func() Optimizer { return NewAdamW(1e-3) },
+}
+
+// Names lists the optimizers that [New] knows.
+func Names() []string {
+	var list []string
+	for n := range defaults {
+		list = append(list, n)
+	}
+	sort.Strings(list)
+	return list
+}
+
+// New is the optimizer of that name, in any case, with hyper-parameters under PyTorch's names; those that are missing have PyTorch's defaults. Unknown
+// names are refused.
+func New(name string, params map[string]any) (Optimizer, error) {
+	for n, f := range defaults {
+		if !strings.EqualFold(n, name) {
+			continue
+		}
+		o := f()
+		raw, err := json.Marshal(params)
+		if err != nil {
+			return nil, fmt.Errorf("optimizer %s: %w", n, err)
+		}
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.DisallowUnknownFields()
+		if err := d.Decode(o); err != nil {
+			return nil, fmt.Errorf("optimizer %s: %w", n, err)
+		}
+		return o, nil
+	}
+	return nil, fmt.Errorf("no optimizer %q; there are %s", name, strings.Join(Names(), ", "))
+}

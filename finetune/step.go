@@ -1,0 +1,273 @@
+package finetune
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/runtime"
+)
+
+// Step is one update of a model's parameters, compiled: two sessions that share tensors, one for loss and gradients, one for the optimizer. The
+// model's constants are the parameters themselves, so that it is always up to date.
+type Step struct {
+	model  *Model
+	cfg    Config
+	params []*Param
+	stats  []*Param
+	idle   []*Param
+
+	back, update *runtime.Session
+	feeds        []string // of the first inputs of back: the model's, then the targets
+	backIn       []*tensor.Tensor
+	backOut      []*tensor.Tensor
+	updateIn     []*tensor.Tensor
+	updateOut    []*tensor.Tensor
+	scalars      []*optim.Scalar
+	scalarIn     []*tensor.Tensor
+	state        []Named // slots, averages, statistics
+	pending      []*tensor.Tensor
+	norm         *tensor.Tensor
+
+	done int // updates made
+}
+
+// Named is a tensor of the training's state.
+type Named struct {
+	Name  string
+	Value *tensor.Tensor
+}
+
+// Result is what one update tells.
+type Result struct {
+	Loss     float64          // before the update, the mean over the batches accumulated
+	LR       float64          // of the first group
+	GradNorm float64          // before clipping; NaN where the norm is not bounded
+	Outputs  []*tensor.Tensor // of the model for the last batch; valid until the next step
+}
+
+// NewStep compiles the training of m as cfg says.
+func NewStep(m *Model, cfg Config) (*Step, error) {
+	if cfg.Loss == nil || cfg.Optimizer == nil {
+		return nil, fmt.Errorf("training wants a loss and an optimizer")
+	}
+	cfg.Accumulate = max(cfg.Accumulate, 1)
+	own(m.Params)
+	for _, p := range m.Params {
+		p.applyMask()
+	}
+	w, err := m.backward(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	u, err := m.update(&cfg, w.params)
+	if err != nil {
+		return nil, fmt.Errorf("optimizer: %w", err)
+	}
+	opts := []runtime.Option{runtime.WithSeed(cfg.Seed)}
+	if cfg.Threads > 0 {
+		opts = append(opts, runtime.WithThreads(cfg.Threads))
+	}
+	s := &Step{model: m, cfg: cfg, params: w.params, stats: w.stats, idle: w.idle, scalars: u.scalars}
+	if s.back, err = runtime.Compile(w.g, opts...); err != nil {
+		return nil, err
+	}
+	if s.update, err = runtime.Compile(u.g, opts...); err != nil {
+		return nil, fmt.Errorf("optimizer: %w", err)
+	}
+	return s, s.bind(w, u)
+}
+
+// bind connects the inputs and outputs of both sessions to their tensors.
+func (s *Step) bind(w *backward, u *update) error {
+	n := len(w.g.Inputs) - len(w.params) - len(w.stats)
+	if s.cfg.Accumulate > 1 {
+		n -= len(w.params)
+	}
+	s.backIn, s.backOut = make([]*tensor.Tensor, len(w.g.Inputs)), make([]*tensor.Tensor, len(w.g.Outputs))
+	for _, v := range w.g.Inputs[:n] {
+		s.feeds = append(s.feeds, v.Name)
+	}
+	s.updateIn, s.updateOut = make([]*tensor.Tensor, len(u.g.Inputs)), make([]*tensor.Tensor, len(u.g.Outputs))
+	outs := len(w.g.Outputs) - len(w.params) - len(w.stats)
+	for i, p := range s.params {
+		x := p.Value.Const
+		grad, err := tensor.New(x.DType(), x.Shape()...)
+		if err != nil {
+			return err
+		}
+		s.backIn[n+i], s.backOut[outs+i] = x, grad
+		s.updateIn[i], s.updateIn[len(s.params)+i] = x, grad
+		if s.cfg.Accumulate > 1 {
+			s.backIn[n+len(s.params)+len(s.stats)+i] = grad
+		}
+	}
+	for i, p := range s.stats {
+		s.state = append(s.state, Named{"stat/" + p.Name, p.Value.Const})
+		next := p.Value.Const.Clone()
+		s.pending = append(s.pending, next)
+		s.backIn[n+len(s.params)+i], s.backOut[outs+len(s.params)+i] = next, next
+	}
+	at := map[*graph.Value]int{}
+	for i, v := range u.g.Inputs {
+		at[v] = i
+	}
+	for _, slot := range append(append([]*optim.Slot{}, u.slots...), u.ema...) {
+		x, err := slot.Tensor()
+		if err != nil {
+			return err
+		}
+		s.updateIn[at[slot.In]] = x
+		s.state = append(s.state, Named{slot.Name, x})
+	}
+	for _, c := range s.scalars {
+		x, err := tensor.New(c.Value.Type.DType, []int{}...)
+		if err != nil {
+			return err
+		}
+		s.updateIn[at[c.Value]] = x
+		s.scalarIn = append(s.scalarIn, x)
+	}
+	for i, c := range u.g.Carry {
+		s.updateOut[i] = s.updateIn[at[c.In]]
+	}
+	if u.norm {
+		s.norm = tensor.Scalar(float32(0))
+		s.updateOut[len(s.updateOut)-1] = s.norm
+	}
+	return nil
+}
+
+// Batches is the number of batches that one update takes.
+func (s *Step) Batches() int { return s.cfg.Accumulate }
+
+// Done is the number of updates made.
+func (s *Step) Done() int { return s.done }
+
+// Idle are parameters on which the loss does not depend; they stay as they are.
+func (s *Step) Idle() []*Param { return s.idle }
+
+// Run makes one update from [Step.Batches] batches, each with a tensor for every input of the model and every target. An update whose
+// loss is not finite, or that fails, changes nothing.
+func (s *Step) Run(ctx context.Context, batches ...map[string]*tensor.Tensor) (Result, error) {
+	if len(batches) != s.cfg.Accumulate {
+		return Result{}, fmt.Errorf("%d batches for an update that takes %d", len(batches), s.cfg.Accumulate)
+	}
+	r, err := s.gradients(ctx, batches)
+	if err != nil {
+		return r, err
+	}
+	return r, s.apply(&r)
+}
+
+// gradients runs the backward session for each batch.
+func (s *Step) gradients(ctx context.Context, batches []map[string]*tensor.Tensor) (Result, error) {
+	r := Result{GradNorm: math.NaN()}
+	for i, p := range s.stats {
+		copy(s.pending[i].Bytes(), p.Value.Const.Bytes())
+	}
+	if s.cfg.Accumulate > 1 {
+		for i := range s.params {
+			clear(s.updateIn[len(s.params)+i].Bytes())
+		}
+	}
+	for k, batch := range batches {
+		for i, name := range s.feeds {
+			x, ok := batch[name]
+			if !ok {
+				return r, fmt.Errorf("the batch has no %q", name)
+			}
+			s.backIn[i] = x
+		}
+		s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(k)))
+		if err := s.back.RunInto(ctx, s.backIn, s.backOut); err != nil {
+			return r, err
+		}
+		r.Loss += s.backOut[0].Float(0) / float64(len(batches))
+	}
+	r.Outputs = s.backOut[1 : len(s.backOut)-len(s.params)-len(s.stats)]
+	if math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
+		return r, &NotFinite{Step: s.done, Loss: r.Loss}
+	}
+	return r, nil
+}
+
+// apply runs the optimizer. It is not stopped half-way, when some parameters are new and others old.
+func (s *Step) apply(r *Result) error {
+	for i, c := range s.scalars {
+		x := c.At(optim.Step{T: s.done + 1, LR: s.lr(c.Rate)})
+		switch t := s.scalarIn[i]; t.DType() {
+		case tensor.Float64:
+			tensor.Data[float64](t)[0] = x
+		default:
+			tensor.Data[float32](t)[0] = float32(x)
+		}
+	}
+	first := s.cfg.Optimizer
+	if len(s.cfg.Groups) > 0 {
+		first = s.cfg.Groups[0].Optimizer
+	}
+	r.LR = s.lr(first.Rate())
+	if err := s.update.RunInto(context.Background(), s.updateIn, s.updateOut); err != nil {
+		return err
+	}
+	for i, p := range s.stats {
+		copy(p.Value.Const.Bytes(), s.pending[i].Bytes())
+	}
+	if s.norm != nil {
+		r.GradNorm = s.norm.Float(0)
+	}
+	s.done++
+	return nil
+}
+
+// lr is the learning rate of the next update from a base rate.
+func (s *Step) lr(base float64) float64 {
+	if s.cfg.Schedule == nil {
+		return base
+	}
+	return s.cfg.Schedule(s.done, base)
+}
+
+// mix makes one seed of three numbers, by the finalizer of SplitMix64 (https://doi.org/10.1145/2714064.2660195).
+func mix(xs ...uint64) uint64 {
+	var h uint64
+	for _, x := range xs {
+		h = (h ^ x) + 0x9e3779b97f4a7c15
+		h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+		h = (h ^ h>>27) * 0x94d049bb133111eb
+		h ^= h >> 31
+	}
+	return h
+}
+
+// NotFinite is the error of an update whose loss is NaN or infinite. Nothing was changed.
+type NotFinite struct {
+	Step int
+	Loss float64
+}
+
+func (e *NotFinite) Error() string { return fmt.Sprintf("step %d: the loss is %v", e.Step, e.Loss) }
+
+// Gradient is the gradient of a parameter at the last step, before clipping; nil where it has none. It is valid until the next step.
+func (s *Step) Gradient(p *Param) *tensor.Tensor {
+	for i, q := range s.params {
+		if p == q {
+			return s.updateIn[len(s.params)+i]
+		}
+	}
+	return nil
+}
+
+// Average is the moving average of a parameter, nil where none is kept. It is valid until the next step.
+func (s *Step) Average(p *Param) *tensor.Tensor {
+	for _, x := range s.state {
+		if x.Name == "ema/"+p.Name {
+			return x.Value
+		}
+	}
+	return nil
+}
