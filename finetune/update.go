@@ -39,6 +39,7 @@ func (m *Model) update(cfg *Config, params []*Param) (*update, error) {
 	next := make([]*graph.Value, len(params))
 	for i, q := range params {
 		group, o := cfg.optimizer(q.Name)
+		u.Transposed = q.Transform == Transpose
 		next[i] = u.Param(group, o, q.Name, p[i], grad[i])
 		if q.Mask != nil {
 			next[i] = b.Op("Mul", next[i], b.Const(q.Mask))

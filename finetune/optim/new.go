@@ -10,9 +10,19 @@ import (
 
 // defaults are the optimizers by name, with PyTorch's defaults.
 var defaults = map[string]func() Optimizer{
-	"SGD":   func() Optimizer { return NewSGD(1e-3) },
-	"Adam":  func() Optimizer { return NewAdam(1e-3) },
-	"AdamW": func() Optimizer { return NewAdamW(1e-3) },
+	"SGD":       func() Optimizer { return NewSGD(1e-3) },
+	"Adam":      func() Optimizer { return NewAdam(1e-3) },
+	"AdamW":     func() Optimizer { return NewAdamW(1e-3) },
+	"NAdam":     func() Optimizer { return NewNAdam(2e-3) },
+	"RAdam":     func() Optimizer { return NewRAdam(1e-3) },
+	"Adamax":    func() Optimizer { return NewAdamax(2e-3) },
+	"RMSprop":   func() Optimizer { return NewRMSprop(1e-2) },
+	"Adagrad":   func() Optimizer { return NewAdagrad(1e-2) },
+	"Adadelta":  func() Optimizer { return NewAdadelta(1) },
+	"Adafactor": func() Optimizer { return NewAdafactor(1e-2) },
+	"LAMB":      func() Optimizer { return NewLAMB(1e-3) },
+	"Lion":      func() Optimizer { return NewLion(1e-4) },
+	"Muon":      func() Optimizer { return NewMuon(1e-3) },
 }
 
 // Names lists the optimizers that [New] knows.

@@ -55,6 +55,8 @@ type Update struct {
 	*graph.Builder
 	Slots   []*Slot
 	Scalars []*Scalar
+	// Transposed says that the current parameter lies as [in, out], where PyTorch has [out, in].
+	Transposed bool
 
 	param   string
 	dtype   tensor.DType
