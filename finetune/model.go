@@ -4,7 +4,6 @@ package finetune
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -156,17 +155,6 @@ func (p *Param) applyMask() {
 			clear(x.Bytes()[i*size : (i+1)*size])
 		}
 	}
-}
-
-func (m *Model) missing(name string) error {
-	return fmt.Errorf("no parameter %q; the model has %d, the first is %q", name, len(m.Params), m.first())
-}
-
-func (m *Model) first() string {
-	if len(m.Params) == 0 {
-		return ""
-	}
-	return m.Params[0].Name
 }
 
 // Replace gives the parameter another value, which may have another shape: a head for other classes.
