@@ -7,10 +7,10 @@ import (
 )
 
 // RecurrentGrad is the gradients of LSTM, GRU or RNN, which the attribute cell names, with respect to its inputs, given those of its outputs: backpropagation through
-// time. It computes the states anew, so that the forward pass keeps nothing for it. Inputs after P and all outputs may be absent.
+// time. It knows the states from Y and computes the gates anew, those of all steps in one product, so that the forward pass keeps nothing for it. All outputs may be absent.
 var recurrentGradients = family(&graph.Op{
 	Domain: private, Name: "RecurrentGrad", Since: 1,
-	Sig: `(X:T, W:T, R:T, B?:T, sequence_lens?:T1, initial_h?:T, initial_c?:T, P?:T, dY?:T, dY_h?:T, dY_c?:T) -> (dX?:T, dW?:T, dR?:T, dB?:T, dH?:T, dC?:T, dP?:T)
+	Sig: `(X:T, W:T, R:T, B?:T, sequence_lens?:T1, initial_h?:T, initial_c?:T, P?:T, dY?:T, dY_h?:T, dY_c?:T, Y:T) -> (dX?:T, dW?:T, dR?:T, dB?:T, dH?:T, dC?:T, dP?:T)
 		T = float; T1 = i32
 		cell string!; activation_alpha floats; activation_beta floats; activations strings; clip float
 		direction string = forward; hidden_size int; input_forget int = 0; layout int = 0; linear_before_reset int = 0`,
@@ -20,8 +20,11 @@ var recurrentGradients = family(&graph.Op{
 // recurrentGradInputs are the inputs whose gradients are the outputs.
 var recurrentGradInputs = [7]int{recurrentX, recurrentW, recurrentR, recurrentB, recurrentH, recurrentC, recurrentP}
 
-// recurrentDY is the first of the inputs that hold gradients of Y, Y_h and Y_c.
-const recurrentDY = recurrentP + 1
+// recurrentDY is the first of the inputs that hold gradients of Y, Y_h and Y_c; recurrentY is the input Y.
+const (
+	recurrentDY = recurrentP + 1
+	recurrentY  = recurrentDY + 3
+)
 
 // recurrentGrad is the gradient rule of the recurrent operators.
 func recurrentGrad(cell string) func(*graph.Builder, *graph.Node, []*graph.Value) []*graph.Value {
@@ -42,6 +45,7 @@ func recurrentGrad(cell string) func(*graph.Builder, *graph.Node, []*graph.Value
 				n.In = append(n.In, nil)
 			}
 		}
+		n.In = append(n.In, r.want(0))
 		grads, out := make([]*graph.Value, recurrentDY), make([]*graph.Value, len(recurrentGradInputs))
 		for i, k := range recurrentGradInputs {
 			if r.input(k) != nil {
@@ -79,6 +83,7 @@ func inferRecurrentGrad(c *graph.Infer) error {
 	for i, o := range forward.Out[:1+cell.states] {
 		fit.shape(recurrentDY+i, "the gradient of an output", o.Type.Shape...)
 	}
+	fit.shape(recurrentY, "Y", forward.Out[0].Type.Shape...)
 	for i, k := range recurrentGradInputs {
 		c.Set(i, c.Type(k))
 	}
@@ -98,28 +103,70 @@ func runRecurrentGrad(c *graph.Ctx) error {
 // recurrentBack is one direction of a run. All its rows are in the direction's own order of time: row t·batch + b is step t of batch element b.
 type recurrentBack[T float32 | float64] struct {
 	*recurrentPlan
-	gemm gemmFunc[T]
+	gemm     gemmFunc[T]
+	products []*vectorProduct // of the run, in order, which keep their plans
+	next     int              // product
+	exec     graph.Exec
+	fused    bool // the cells have kernels: LSTM with the usual activations and nothing else
+	straight bool // the rows of X are those of the direction
+	all, ld  int  // elements of a row of gates, and from row to row
+
 	d    int // the direction
 	lens []int32
-	in   [recurrentDY + 3][]T // inputs
-	out  [7][]T               // gradients; nil where nobody wants them
+	in   [recurrentY + 1][]T // inputs
+	out  [7][]T              // gradients; nil where nobody wants them
 
-	rows, pre, gate, da []T // inputs; gates before and behind their activations; gradients of those before
-	h, c                []T // states: those of step t before it, so that there is one more
-	side, dside         []T // GRU: what stands for the product of the third gate, and its gradient where it is not that of the gate
+	rows, drows         []T // inputs, and their gradients
+	pre, gate, da       []T // gates before and behind their activations; gradients of those before
+	dr                  []T // of the products with R: da, but for GRU that resets behind R
+	h, c                []T // states before each step; of c also that behind the last
+	side                []T // GRU: what stands for the state in the third gate, or for its product with R
 	bias, dh, dc, tmp   []T // gradients of the states behind the step, and room for one more
+	packed, packedThird []T // R as kernels read it, and the part of the third gate when that goes by itself
 }
 
 func recurrentGradOf[T float32 | float64](c *graph.Ctx, gemm gemmFunc[T]) error {
-	cell, err := recurrentCellOf(c.Node)
-	if err != nil {
-		return err
+	r, _ := c.Memo.(*recurrentBack[T])
+	if r == nil {
+		cell, err := recurrentCellOf(c.Node)
+		if err != nil {
+			return err
+		}
+		p, err := cell.read(c, c.In[recurrentR].Dim(2))
+		if err != nil {
+			return err
+		}
+		r = &recurrentBack[T]{recurrentPlan: p, gemm: gemm}
+		r.plan(c)
+		c.Memo = r
 	}
-	p, err := cell.read(c, c.In[recurrentR].Dim(2))
-	if err != nil {
-		return err
+	err := r.run(c)
+	r.forget()
+	return err
+}
+
+// vector reports whether the kernels for packed matrices serve the element type.
+func (r *recurrentBack[T]) vector() bool {
+	_, ok := any(r).(*recurrentBack[float32])
+	return ok && kernel.Active() > kernel.Go
+}
+
+func (r *recurrentBack[T]) plan(c *graph.Ctx) {
+	r.all = r.gates * r.hidden
+	if r.ld = r.all; r.ld%1024 == 0 { // rows at a distance of 4 KB fall on the same places of the cache
+		r.ld += 16
 	}
-	r := &recurrentBack[T]{recurrentPlan: p, gemm: gemm}
+	r.fused = r.gates == lstmCell.gates && !c.Has(recurrentP) && !r.inputForget && r.vector()
+	for d := range r.dirs {
+		for i, name := range r.activations {
+			usual, _, _, _ := kernel.FindActivation(name, nil, nil)
+			r.fused = r.fused && r.acts[d][i] == usual
+		}
+	}
+}
+
+func (r *recurrentBack[T]) run(c *graph.Ctx) error {
+	r.exec, r.next = c.Exec(), 0
 	for i := range r.in {
 		if t := c.Input(i); t != nil && i != recurrentLens {
 			r.in[i] = tensor.Data[T](t)
@@ -127,7 +174,7 @@ func recurrentGradOf[T float32 | float64](c *graph.Ctx, gemm gemmFunc[T]) error 
 	}
 	if t := c.Input(recurrentLens); t != nil {
 		r.lens = tensor.Data[int32](t)
-		if err := p.checkLens(r.lens); err != nil {
+		if err := r.checkLens(r.lens); err != nil {
 			return err
 		}
 	}
@@ -145,23 +192,17 @@ func recurrentGradOf[T float32 | float64](c *graph.Ctx, gemm gemmFunc[T]) error 
 	if err := r.allocate(c); err != nil {
 		return err
 	}
-	for r.d = range p.dirs {
-		r.begin()
-		for t := range p.steps {
-			if err := c.Exec().Stopped(); err != nil {
-				return err
-			}
-			r.forward(t)
+	for r.d = range r.dirs {
+		if err := r.direction(c); err != nil {
+			return err
 		}
-		for t := p.steps - 1; t >= 0; t-- {
-			if err := c.Exec().Stopped(); err != nil {
-				return err
-			}
-			r.backward(t)
-		}
-		r.finish()
 	}
 	return nil
+}
+
+// forget lets go of the tensors and scratch of this run.
+func (r *recurrentBack[T]) forget() {
+	*r = recurrentBack[T]{recurrentPlan: r.recurrentPlan, gemm: r.gemm, products: r.products, fused: r.fused, all: r.all, ld: r.ld}
 }
 
 func (r *recurrentBack[T]) allocate(c *graph.Ctx) (err error) {
@@ -172,148 +213,36 @@ func (r *recurrentBack[T]) allocate(c *graph.Ctx) (err error) {
 		}
 		return s
 	}
-	all := r.gates * r.hidden
-	r.rows = take(r.steps, r.batch, r.input)
-	r.pre, r.gate, r.da = take(r.steps, r.batch, all), take(r.steps, r.batch, all), take(r.steps, r.batch, all)
-	r.h, r.dh = take(r.steps+1, r.batch, r.hidden), take(r.batch, r.hidden)
-	r.bias, r.tmp = take(all), take(r.batch, r.hidden)
+	r.straight = r.lens == nil && !r.batchFirst
+	for d := range r.dirs {
+		r.straight = r.straight && !r.reverse[d]
+	}
+	if r.straight {
+		r.rows, r.drows = r.in[recurrentX], r.out[0]
+	} else if r.rows = take(r.steps, r.batch, r.input); r.out[0] != nil {
+		r.drows = take(r.steps, r.batch, r.input)
+	}
+	r.pre, r.gate, r.da = take(r.steps, r.batch, r.ld), take(r.steps, r.batch, r.ld), take(r.steps, r.batch, r.ld)
+	r.dr = r.da
+	r.h, r.dh = take(r.steps, r.batch, r.hidden), take(r.batch, r.hidden)
+	r.bias, r.tmp = take(r.all), take(r.batch, r.hidden)
+	depth := r.all // rows of R that are multiplied at once
 	switch r.gates {
 	case lstmCell.gates:
 		r.c, r.dc = take(r.steps+1, r.batch, r.hidden), take(r.batch, r.hidden)
 	case gruCell.gates:
-		r.side, r.dside = take(r.steps, r.batch, r.hidden), take(r.steps, r.batch, r.hidden)
+		r.side = take(r.steps, r.batch, r.hidden)
+		if r.linearBeforeReset {
+			r.dr = take(r.steps, r.batch, r.ld)
+		} else {
+			depth = 2 * r.hidden
+		}
+	}
+	if r.vector() {
+		r.packed = take(kernel.PackedLen(depth, r.hidden))
+		if depth < r.all {
+			r.packedThird = take(kernel.PackedLen(r.hidden, r.hidden))
+		}
 	}
 	return err
-}
-
-// length, time and state are those of recurrent.
-func (r *recurrentBack[T]) length(b int) int {
-	if r.lens == nil {
-		return r.steps
-	}
-	return int(r.lens[b])
-}
-
-// row is the place of step t of batch element b among the rows of X, and by direction of Y.
-func (r *recurrentBack[T]) row(b, t int) (x, y int) {
-	if r.reverse[r.d] {
-		t = r.length(b) - 1 - t
-	}
-	if r.batchFirst {
-		return b*r.steps + t, (b*r.steps+t)*r.dirs + r.d
-	}
-	return t*r.batch + b, (t*r.dirs+r.d)*r.batch + b
-}
-
-func (r *recurrentBack[T]) state(b int) int {
-	if r.batchFirst {
-		return (b*r.dirs + r.d) * r.hidden
-	}
-	return (r.d*r.batch + b) * r.hidden
-}
-
-// weights are the direction's part of W or R.
-func (r *recurrentBack[T]) weights(of []T, width int) []T {
-	n := r.gates * r.hidden * width
-	return of[r.d*n:][:n]
-}
-
-// begin gathers the inputs of a direction, multiplies them by W and loads the first states.
-func (r *recurrentBack[T]) begin() {
-	all := r.gates * r.hidden
-	clear(r.rows)
-	for t := range r.steps {
-		for b := range r.batch {
-			if t < r.length(b) {
-				x, _ := r.row(b, t)
-				copy(r.rows[(t*r.batch+b)*r.input:][:r.input], r.in[recurrentX][x*r.input:])
-			}
-		}
-	}
-	clear(r.bias)
-	if b := r.in[recurrentB]; b != nil {
-		b = b[r.d*2*all:][:2*all]
-		for i := range r.bias {
-			if r.bias[i] = b[i]; !r.linearBeforeReset || i < 2*r.hidden {
-				r.bias[i] += b[all+i]
-			}
-		}
-	}
-	for i := range r.steps * r.batch {
-		copy(r.pre[i*all:][:all], r.bias)
-	}
-	r.gemm(r.steps*r.batch, all, r.input, r.rows, r.input, false, r.weights(r.in[recurrentW], r.input), r.input, true, r.pre, all, true)
-	load := func(dst, src []T) {
-		clear(dst)
-		for b := range r.batch {
-			if src != nil {
-				copy(dst[b*r.hidden:][:r.hidden], src[r.state(b):])
-			}
-		}
-	}
-	load(r.h[:r.batch*r.hidden], r.in[recurrentH])
-	load(r.dh, r.in[recurrentDY+1])
-	if r.c != nil {
-		load(r.c[:r.batch*r.hidden], r.in[recurrentC])
-		load(r.dc, r.in[recurrentDY+2])
-	}
-	clear(r.da)
-	clear(r.dside)
-}
-
-// finish adds the products over all steps: those of the gates' gradients with the weights, with the inputs and with the states.
-func (r *recurrentBack[T]) finish() {
-	all, n, h := r.gates*r.hidden, r.steps*r.batch, r.hidden
-	if dw := r.out[1]; dw != nil {
-		r.gemm(all, r.input, n, r.da, all, true, r.rows, r.input, false, r.weights(dw, r.input), r.input, false)
-	}
-	if dx := r.out[0]; dx != nil { // the inputs are needed no more, so their memory takes their gradients
-		r.gemm(n, r.input, all, r.da, all, false, r.weights(r.in[recurrentW], r.input), r.input, false, r.rows, r.input, false)
-		for i := range n {
-			if t, b := i/r.batch, i%r.batch; t < r.length(b) {
-				x, _ := r.row(b, t)
-				addInto(dx[x*r.input:][:r.input], r.rows[i*r.input:])
-			}
-		}
-	}
-	if dr := r.out[2]; dr != nil {
-		dr = r.weights(dr, h)
-		gates := all
-		if r.side != nil {
-			gates = 2 * h
-			if r.linearBeforeReset {
-				r.gemm(h, h, n, r.dside, h, true, r.h, h, false, dr[gates*h:], h, false)
-			} else if n > 0 && h > 0 {
-				r.gemm(h, h, n, r.da[gates:], all, true, r.side, h, false, dr[gates*h:], h, false)
-			}
-		}
-		r.gemm(gates, h, n, r.da, all, true, r.h, h, false, dr, h, false)
-	}
-	if db := r.out[3]; db != nil {
-		db = db[r.d*2*all:][:2*all]
-		for i := range n {
-			addInto(db[:all], r.da[i*all:])
-		}
-		copy(db[all:], db[:all])
-		if r.linearBeforeReset && r.side != nil {
-			clear(db[all+2*h:])
-			for i := range n {
-				addInto(db[all+2*h:], r.dside[i*h:])
-			}
-		}
-	}
-	for i, src := range [][]T{r.dh, r.dc} {
-		if dst := r.out[4+i]; dst != nil && src != nil {
-			for b := range r.batch {
-				copy(dst[r.state(b):][:h], src[b*h:])
-			}
-		}
-	}
-}
-
-// addInto is y[i] += x[i].
-func addInto[T float32 | float64](y, x []T) {
-	for i := range y {
-		y[i] += x[i]
-	}
 }

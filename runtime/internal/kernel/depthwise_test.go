@@ -177,7 +177,7 @@ func TestSumRows(t *testing.T) {
 					}
 				}
 				if rows > 0 {
-					sumRows(got, x, rows, stride)
+					SumRows(got, x, rows, stride)
 				}
 				if !ok() || !slices.Equal(got, want) {
 					t.Fatalf("%d rows of %d: got %v, want %v", rows, n, got, want)

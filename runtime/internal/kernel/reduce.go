@@ -34,13 +34,13 @@ type Reduction[T, A any] struct {
 func ReductionOf[T Numeric, A float64 | int64 | uint64](kind ReduceKind) Reduction[T, A] {
 	r := reductionOf[T, A](kind)
 	if f, ok := any(&r).(*Reduction[float32, float64]); ok && (kind == ReduceSum || kind == ReduceMean || kind == ReduceLogSum) {
-		f.Rows = sumRows
+		f.Rows = SumRows
 	}
 	return r
 }
 
-// sumRows is acc[c] += x[r·stride+c] for all rows r, in order.
-func sumRows(acc []float64, x []float32, rows, stride int) {
+// SumRows is acc[c] += x[r·stride+c] for all rows r, in order.
+func SumRows(acc []float64, x []float32, rows, stride int) {
 	done := sumColumns(acc, x, rows, stride)
 	if done == len(acc) {
 		return

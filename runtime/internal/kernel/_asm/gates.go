@@ -67,10 +67,7 @@ func gateCell(wide bool, name, params, doc string, units []string, gates int, ce
 		g.base[p] = Load(Param(p), GP64())
 	}
 	n := Load(Param("blocks"), GP64())
-	g.low, g.high = g.bounded(-104, 89), g.bounded(math.Inf(-1), 20)
-	g.reduce, g.bias = g.expReduce(math.Inf(-1), math.Inf(1)), g.vec.bias()
-	g.one, g.two, g.abs, g.sign = g.num(1), g.num(2), g.bits(absBits), g.bits(signBits)
-	g.tiny, g.zero = g.num(math.Ldexp(1, -126)), g.num(0)
+	g.prepare()
 	align()
 	Label("loop")
 	for g.at = 0; g.at < 4*gateBlock; g.at += 4 * g.lanes() {
@@ -85,6 +82,14 @@ func gateCell(wide bool, name, params, doc string, units []string, gates int, ce
 	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
+}
+
+// prepare brings the constants to registers.
+func (g *gateCode) prepare() {
+	g.low, g.high = g.bounded(-104, 89), g.bounded(math.Inf(-1), 20)
+	g.reduce, g.bias = g.expReduce(math.Inf(-1), math.Inf(1)), g.vec.bias()
+	g.one, g.two, g.abs, g.sign = g.num(1), g.num(2), g.bits(absBits), g.bits(signBits)
+	g.tiny, g.zero = g.num(math.Ldexp(1, -126)), g.num(0)
 }
 
 func (g *gateCode) load(p string) value { return value{Mem{Base: g.base[p], Disp: g.at}} }
