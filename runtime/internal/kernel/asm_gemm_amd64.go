@@ -213,3 +213,13 @@ func asmPackA14(k int, a *float32, lda int, dst *float32)
 //
 //go:noescape
 func asmPackB16(k int, b *float32, ldb int, dst *float32)
+
+// asmPackColumns14 packs k > 0 rows of 14·tiles + rest elements, lda elements apart, as tiles [k][14], step elements apart; the last has rest < 14 columns if that is not 0.
+//
+//go:noescape
+func asmPackColumns14(k int, a *float32, lda int, dst *float32, tiles int, step int, rest int)
+
+// asmPackColumns6 packs k > 0 rows of 6·tiles elements, lda elements apart, as tiles [k][6], step elements apart; tiles > 0.
+//
+//go:noescape
+func asmPackColumns6(k int, a *float32, lda int, dst *float32, tiles int, step int)

@@ -14698,3 +14698,83 @@ loop:
 	JG         loop
 	VZEROUPPER
 	RET
+
+// func asmPackColumns14(k int, a *float32, lda int, dst *float32, tiles int, step int, rest int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·asmPackColumns14(SB), NOSPLIT|NOFRAME, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), BX
+	MOVQ    lda+16(FP), R9
+	MOVQ    dst+24(FP), DX
+	MOVQ    step+40(FP), R10
+	MOVQ    rest+48(FP), CX
+	SHLQ    $0x02, R9
+	SHLQ    $0x02, R10
+	MOVL    $0x00003fff, R11
+	KMOVW   R11, K1
+	MOVL    $0x00000001, R11
+	SHLXL   CX, R11, R11
+	DECL    R11
+	KMOVW   R11, K2
+	PCALIGN $0x40
+
+row:
+	MOVQ  tiles+32(FP), R8
+	MOVQ  BX, SI
+	MOVQ  DX, DI
+	TESTQ R8, R8
+	JZ    rest
+
+tile:
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS   Z0, K1, (DI)
+	ADDQ      $0x38, SI
+	ADDQ      R10, DI
+	DECQ      R8
+	JNZ       tile
+
+rest:
+	TESTQ     CX, CX
+	JZ        next
+	VMOVUPS.Z (SI), K2, Z0
+	VMOVUPS   Z0, K2, (DI)
+
+next:
+	ADDQ R9, BX
+	ADDQ $0x38, DX
+	DECQ AX
+	JNZ  row
+	VZEROUPPER
+	RET
+
+// func asmPackColumns6(k int, a *float32, lda int, dst *float32, tiles int, step int)
+// Requires: AVX
+TEXT ·asmPackColumns6(SB), NOSPLIT|NOFRAME, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), BX
+	MOVQ    lda+16(FP), R9
+	MOVQ    dst+24(FP), DX
+	MOVQ    step+40(FP), R10
+	SHLQ    $0x02, R9
+	SHLQ    $0x02, R10
+	PCALIGN $0x40
+
+row:
+	MOVQ tiles+32(FP), R8
+	MOVQ BX, SI
+	MOVQ DX, DI
+
+tile:
+	VMOVUPS (SI), X0
+	MOVQ    16(SI), R11
+	VMOVUPS X0, (DI)
+	MOVQ    R11, 16(DI)
+	ADDQ    $0x18, SI
+	ADDQ    R10, DI
+	DECQ    R8
+	JNZ     tile
+	ADDQ    R9, BX
+	ADDQ    $0x18, DX
+	DECQ    AX
+	JNZ     row
+	RET

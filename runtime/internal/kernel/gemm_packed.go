@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // gemmDepth bounds the blocks of k; from gemmSplit on there are two at least, for the error of a sum grows with its length. They are part of the
 // contract of PackedGemm, because they decide where sums are rounded.
 const (
@@ -53,15 +55,38 @@ func PackB(dst, b []float32, k, n, ldb int, trans bool, lo, hi int) {
 					}
 				}
 			} else {
-				for p := range kc {
-					copy(to[p*width:][:cols], b[(k0+p)*ldb+j*width:])
-				}
+				packPanel(to, b[k0*ldb+j*width:], kc, cols, width, ldb)
 			}
 			if cols < width {
 				for p := range kc {
 					clear(to[p*width+cols : (p+1)*width])
 				}
 			}
+		}
+	}
+}
+
+// packPanel copies k rows of n elements, ldb elements apart, to rows of width elements.
+func packPanel(dst, b []float32, k, n, width, ldb int) {
+	if k > 0 && n > 0 && copyShortRows(float32Bits(dst[:(k-1)*width+n]), float32Bits(b[:(k-1)*ldb+n]), k, n, width, ldb) {
+		return
+	}
+	for p := range k {
+		copy(dst[p*width:][:n], b[p*ldb:])
+	}
+}
+
+// float32Bits is x as it lies in memory.
+func float32Bits(x []float32) []uint32 {
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(x))), len(x))
+}
+
+// packTiles deals k rows of m elements, lda elements apart, out to tiles [k][mr]; the last may have fewer columns.
+func packTiles(dst, a []float32, lda, mr, m, k int) {
+	for r := packWholeTiles(dst, a, lda, mr, m, k); r < m; r += mr {
+		n := min(mr, m-r)
+		for p := range k {
+			copy(dst[r*k+p*mr:][:n], a[p*lda+r:])
 		}
 	}
 }
@@ -147,15 +172,14 @@ func (g *PackedGemm) PackA(i int) {
 	dst := g.packedA[lo*g.K:]
 	for kb := range blocks {
 		k0, kc := kb*depth, min(depth, g.K-kb*depth)
+		if g.TransA {
+			size := (hi - lo + mr - 1) / mr * kc * mr
+			packTiles(dst[:size], g.A[k0*g.Lda+lo:], g.Lda, mr, hi-lo, kc)
+			dst = dst[size:]
+			continue
+		}
 		for r := lo; r < hi; r += mr {
 			m := min(mr, hi-r)
-			if g.TransA {
-				for k := range kc {
-					copy(dst[k*mr:][:m], g.A[(k0+k)*g.Lda+r:])
-				}
-				dst = dst[kc*mr:]
-				continue
-			}
 			a := g.A[r*g.Lda+k0:]
 			p := packRows(dst, a, g.Lda, m, kc)
 			for q := range m {

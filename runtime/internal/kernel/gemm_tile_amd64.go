@@ -139,3 +139,23 @@ func packColumns(dst, b []float32, ldb, width, k int) int {
 	asmPackB16(k, &b[0], ldb, &dst[0])
 	return k
 }
+
+// packWholeTiles is packTiles as far as there are instructions for it, and says how many of the m columns it did.
+func packWholeTiles(dst, a []float32, lda, mr, m, k int) int {
+	if k == 0 || m == 0 {
+		return m
+	}
+	_ = a[(k-1)*lda+m-1]
+	tiles, rest := m/mr, m%mr
+	switch {
+	case useAVX512 && mr == 14:
+		_ = dst[(tiles-1)*k*mr+k*mr-1+min(rest, 1)*k*mr]
+		asmPackColumns14(k, &a[0], lda, &dst[0], tiles, k*mr, rest)
+		return m
+	case useAVX2 && mr == 6 && tiles > 0:
+		_ = dst[tiles*k*mr-1]
+		asmPackColumns6(k, &a[0], lda, &dst[0], tiles, k*mr)
+		return tiles * mr
+	}
+	return 0
+}

@@ -13,3 +13,5 @@ func (t *gemmTile) run(m int, packed bool) {
 func packRows(dst, a []float32, lda, m, k int) int { return 0 }
 
 func packColumns(dst, b []float32, ldb, width, k int) int { return 0 }
+
+func packWholeTiles(dst, a []float32, lda, mr, m, k int) int { return 0 }
