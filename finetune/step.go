@@ -8,6 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/graph/tensor/safetensors"
 	"github.com/onnxrun/onnxrun/runtime"
 )
 
@@ -28,17 +29,11 @@ type Step struct {
 	updateOut    []*tensor.Tensor
 	scalars      []*optim.Scalar
 	scalarIn     []*tensor.Tensor
-	state        []Named // slots, averages, statistics
+	state        []safetensors.Named // slots, averages, statistics
 	pending      []*tensor.Tensor
 	norm         *tensor.Tensor
 
 	done int // updates made
-}
-
-// Named is a tensor of the training's state.
-type Named struct {
-	Name  string
-	Value *tensor.Tensor
 }
 
 // Result is what one update tells.
@@ -106,7 +101,7 @@ func (s *Step) bind(w *backward, u *update) error {
 		}
 	}
 	for i, p := range s.stats {
-		s.state = append(s.state, Named{"stat/" + p.Name, p.Value.Const})
+		s.state = append(s.state, safetensors.Named{Name: "stat/" + p.Name, Value: p.Value.Const})
 		next := p.Value.Const.Clone()
 		s.pending = append(s.pending, next)
 		s.backIn[n+len(s.params)+i], s.backOut[outs+len(s.params)+i] = next, next
@@ -121,7 +116,7 @@ func (s *Step) bind(w *backward, u *update) error {
 			return err
 		}
 		s.updateIn[at[slot.In]] = x
-		s.state = append(s.state, Named{slot.Name, x})
+		s.state = append(s.state, safetensors.Named{Name: slot.Name, Value: x})
 	}
 	for _, c := range s.scalars {
 		x, err := tensor.New(c.Value.Type.DType, []int{}...)
