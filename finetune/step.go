@@ -33,7 +33,10 @@ type Step struct {
 	pending      []*tensor.Tensor
 	norm         *tensor.Tensor
 
-	done int // updates made
+	done  int // updates made
+	micro int // batches of the next update
+	loss  float64
+	probe *graph.Graph // the backward graph, to look for what is not finite
 }
 
 // Result is what one update tells.
@@ -66,7 +69,7 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 	if cfg.Threads > 0 {
 		opts = append(opts, runtime.WithThreads(cfg.Threads))
 	}
-	s := &Step{model: m, cfg: cfg, params: w.params, stats: w.stats, idle: w.idle, scalars: u.scalars}
+	s := &Step{model: m, cfg: cfg, params: w.params, stats: w.stats, idle: w.idle, scalars: u.scalars, probe: w.g}
 	if s.back, err = runtime.Compile(w.g, opts...); err != nil {
 		return nil, err
 	}
@@ -151,43 +154,67 @@ func (s *Step) Run(ctx context.Context, batches ...map[string]*tensor.Tensor) (R
 	if len(batches) != s.cfg.Accumulate {
 		return Result{}, fmt.Errorf("%d batches for an update that takes %d", len(batches), s.cfg.Accumulate)
 	}
-	r, err := s.gradients(ctx, batches)
-	if err != nil {
-		return r, err
+	s.micro = 0
+	for _, b := range batches {
+		if err := s.Add(ctx, b); err != nil {
+			return Result{}, err
+		}
 	}
-	return r, s.apply(&r)
+	return s.Update()
 }
 
-// gradients runs the backward session for each batch.
-func (s *Step) gradients(ctx context.Context, batches []map[string]*tensor.Tensor) (Result, error) {
-	r := Result{GradNorm: math.NaN()}
-	for i, p := range s.stats {
-		copy(s.pending[i].Bytes(), p.Value.Const.Bytes())
+// Add computes the gradients of one batch of those that make the next update. After an error, the update begins anew.
+func (s *Step) Add(ctx context.Context, batch map[string]*tensor.Tensor) error {
+	if s.micro == s.cfg.Accumulate {
+		return fmt.Errorf("the update has its %d batches", s.cfg.Accumulate)
 	}
-	if s.cfg.Accumulate > 1 {
-		for i := range s.params {
-			clear(s.updateIn[len(s.params)+i].Bytes())
+	for i, name := range s.feeds {
+		x, ok := batch[name]
+		if !ok {
+			return fmt.Errorf("the batch has no %q", name)
 		}
+		s.backIn[i] = x
 	}
-	for k, batch := range batches {
-		for i, name := range s.feeds {
-			x, ok := batch[name]
-			if !ok {
-				return r, fmt.Errorf("the batch has no %q", name)
+	if s.micro == 0 {
+		s.loss = 0
+		for i, p := range s.stats {
+			copy(s.pending[i].Bytes(), p.Value.Const.Bytes())
+		}
+		if s.cfg.Accumulate > 1 {
+			for i := range s.params {
+				clear(s.updateIn[len(s.params)+i].Bytes())
 			}
-			s.backIn[i] = x
 		}
-		s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(k)))
-		if err := s.back.RunInto(ctx, s.backIn, s.backOut); err != nil {
-			return r, err
-		}
-		r.Loss += s.backOut[0].Float(0) / float64(len(batches))
 	}
-	r.Outputs = s.backOut[1 : len(s.backOut)-len(s.params)-len(s.stats)]
-	if math.IsNaN(r.Loss) || math.IsInf(r.Loss, 0) {
-		return r, &NotFinite{Step: s.done, Loss: r.Loss}
+	k := s.micro
+	s.micro = 0 // an error ends the update
+	s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(k)))
+	if err := s.back.RunInto(ctx, s.backIn, s.backOut); err != nil {
+		return err
 	}
-	return r, nil
+	loss := s.backOut[0].Float(0)
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return s.notFinite(ctx, loss)
+	}
+	s.loss += loss / float64(s.cfg.Accumulate)
+	s.micro = k + 1
+	return nil
+}
+
+// Outputs are those of the model for the last batch, in training mode; valid until the next one.
+func (s *Step) Outputs() []*tensor.Tensor {
+	return s.backOut[1 : len(s.backOut)-len(s.params)-len(s.stats)]
+}
+
+// Update changes the parameters by the gradients of the batches added.
+func (s *Step) Update() (Result, error) {
+	if s.micro != s.cfg.Accumulate {
+		return Result{}, fmt.Errorf("the update has %d batches of %d", s.micro, s.cfg.Accumulate)
+	}
+	s.micro = 0
+	r := Result{Loss: s.loss, GradNorm: math.NaN(), Outputs: s.Outputs()}
+	err := s.apply(&r)
+	return r, err
 }
 
 // apply runs the optimizer. It is not stopped half-way, when some parameters are new and others old.
@@ -238,14 +265,6 @@ func mix(xs ...uint64) uint64 {
 	}
 	return h
 }
-
-// NotFinite is the error of an update whose loss is NaN or infinite. Nothing was changed.
-type NotFinite struct {
-	Step int
-	Loss float64
-}
-
-func (e *NotFinite) Error() string { return fmt.Sprintf("step %d: the loss is %v", e.Step, e.Loss) }
 
 // Gradient is the gradient of a parameter at the last step, before clipping; nil where it has none. It is valid until the next step.
 func (s *Step) Gradient(p *Param) *tensor.Tensor {
