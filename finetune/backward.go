@@ -11,7 +11,7 @@ import (
 
 // backward is the graph that computes loss and gradients.
 //
-//	inputs:  those of the model, targets, parameters, running statistics, sums of gradients
+//	inputs:  those of the model, targets, parameters, running statistics, sums of gradients with the share of one batch
 //	outputs: the loss, those of the model, gradients, running statistics
 //
 // Statistics are carried; so are the gradients, in the sums, when several batches make one update.
@@ -49,9 +49,12 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 	g.Inputs = append(inputs, targets...)
 	outs := append([]*graph.Value{named(b, "loss", loss)}, g.Outputs...)
 	var sums []*graph.Value
+	share := &graph.Value{Name: "share", Type: graph.Type{DType: tensor.Float32, Ranked: true}}
 	for i, p := range trained {
 		if grads[i] == nil {
-			w.idle = append(w.idle, p)
+			w.idle = append(w.idle, p) // it may be read all the same, for another output
+			in[i].Const = p.Value.Const
+			g.Consts = append(g.Consts, in[i])
 			continue
 		}
 		grad := grads[i]
@@ -61,7 +64,7 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 		if cfg.Accumulate > 1 {
 			sum := &graph.Value{Name: "sum/" + p.Name, Type: in[i].Type}
 			sums = append(sums, sum)
-			grad = b.Op("Add", sum, b.Op("Mul", grad, b.Scalar(sum.Type.DType, 1/float64(cfg.Accumulate))))
+			grad = b.Op("Add", sum, b.Op("Mul", grad, b.Op("Cast", share, graph.Int("to", int(sum.Type.DType)))))
 		}
 		grad = named(b, "grad/"+p.Name, grad)
 		if cfg.Accumulate > 1 {
@@ -76,7 +79,10 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 		g.Inputs, outs = append(g.Inputs, s.In), append(outs, next)
 		g.Carry = append(g.Carry, graph.Carry{In: s.In, Out: next})
 	}
-	g.Inputs, g.Outputs = append(g.Inputs, sums...), outs
+	if sums != nil {
+		g.Inputs = append(append(g.Inputs, sums...), share)
+	}
+	g.Outputs = outs
 	return w, b.Err()
 }
 

@@ -68,3 +68,40 @@ func (e *Evaluator) Run(ctx context.Context, batch map[string]*tensor.Tensor) (l
 	}
 	return e.out[0].Float(0), e.out[1:], nil
 }
+
+// Evaluate is the loss, averaged over the samples of all batches, under "loss", and the value of each metric under its name. The number of samples of a batch is
+// the first extent of its first tensor.
+func (e *Evaluator) Evaluate(ctx context.Context, data Source, metrics []Metric) (map[string]float64, error) {
+	for _, m := range metrics {
+		m.Reset()
+	}
+	sum, samples := 0.0, 0
+	for batch, err := range data.Batches(ctx, 0, 0) {
+		if err != nil {
+			return nil, err
+		}
+		loss, out, err := e.Run(ctx, batch)
+		if err != nil {
+			return nil, err
+		}
+		n := 1
+		if x := batch[e.feeds[0]]; x.Rank() > 0 {
+			n = x.Dim(0)
+		}
+		sum += loss * float64(n)
+		samples += n
+		for _, m := range metrics {
+			if err := m.Add(out, batch); err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Name(), err)
+			}
+		}
+	}
+	if samples == 0 {
+		return nil, fmt.Errorf("the data is empty")
+	}
+	values := map[string]float64{"loss": sum / float64(samples)}
+	for _, m := range metrics {
+		values[m.Name()] = m.Value()
+	}
+	return values, nil
+}

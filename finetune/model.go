@@ -5,6 +5,7 @@ package finetune
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -75,7 +76,7 @@ func (m *Model) find() {
 	m.Graph.Walk(func(_ *graph.Graph, n *graph.Node) bool {
 		for i, v := range n.In {
 			if v != nil && v.Const != nil {
-				used[v] = true
+				used[v] = used[v] || !setting(n, i)
 				stat[v] = stat[v] || n.Op.Name == "BatchNormalization" && i >= 3
 			}
 		}
@@ -85,8 +86,21 @@ func (m *Model) find() {
 		if d := v.Const.DType(); d != tensor.Float32 && d != tensor.Float64 || !used[v] {
 			continue
 		}
+		if v.Const.Len() == 1 && !strings.Contains(v.Name, ".") { // a number in a formula, as PyTorch names no parameter
+			continue
+		}
 		m.Params = append(m.Params, &Param{Name: v.Name, Value: v, Stat: stat[v], Train: !stat[v]})
 	}
+}
+
+// settings are inputs that say how an operator works; a constant there is no weight.
+var settings = map[string][]int{
+	"Clip": {1, 2}, "Dropout": {1, 2}, "Pad": {2}, "Pow": {1}, "Resize": {1, 2}, "Upsample": {1}, "OneHot": {2}, "Range": {0, 1, 2},
+	"QuantizeLinear": {1, 2}, "DequantizeLinear": {1, 2}, "Where": {0}, "Attention": {3}, "RoiAlign": {1}, "MelWeightMatrix": {3, 4},
+}
+
+func setting(n *graph.Node, input int) bool {
+	return n.Op.Domain == "" && slices.Contains(settings[n.Op.Name], input)
 }
 
 // Param is the parameter of that name, nil when there is none.

@@ -32,11 +32,12 @@ type Step struct {
 	state        []safetensors.Named // slots, averages, statistics
 	pending      []*tensor.Tensor
 	norm         *tensor.Tensor
+	share        *tensor.Tensor // of a batch in an update of several
 
-	done  int // updates made
-	micro int // batches of the next update
-	loss  float64
-	probe *graph.Graph // the backward graph, to look for what is not finite
+	done           int // updates made
+	batches, micro int // of the update that is begun: all, and those added
+	loss           float64
+	probe          *graph.Graph // the backward graph, to look for what is not finite
 }
 
 // Result is what one update tells.
@@ -81,11 +82,13 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 
 // bind connects the inputs and outputs of both sessions to their tensors.
 func (s *Step) bind(w *backward, u *update) error {
+	s.backIn, s.backOut = make([]*tensor.Tensor, len(w.g.Inputs)), make([]*tensor.Tensor, len(w.g.Outputs))
 	n := len(w.g.Inputs) - len(w.params) - len(w.stats)
 	if s.cfg.Accumulate > 1 {
-		n -= len(w.params)
+		n -= len(w.params) + 1
+		s.share = tensor.Scalar(float32(1))
+		s.backIn[len(s.backIn)-1] = s.share
 	}
-	s.backIn, s.backOut = make([]*tensor.Tensor, len(w.g.Inputs)), make([]*tensor.Tensor, len(w.g.Outputs))
 	for _, v := range w.g.Inputs[:n] {
 		s.feeds = append(s.feeds, v.Name)
 	}
@@ -139,7 +142,7 @@ func (s *Step) bind(w *backward, u *update) error {
 	return nil
 }
 
-// Batches is the number of batches that one update takes.
+// Batches is the number of batches that one update takes, at most.
 func (s *Step) Batches() int { return s.cfg.Accumulate }
 
 // Done is the number of updates made.
@@ -148,13 +151,12 @@ func (s *Step) Done() int { return s.done }
 // Idle are parameters on which the loss does not depend; they stay as they are.
 func (s *Step) Idle() []*Param { return s.idle }
 
-// Run makes one update from [Step.Batches] batches, each with a tensor for every input of the model and every target. An update whose
+// Run makes one update from one batch, or up to [Step.Batches], each with a tensor for every input of the model and every target. An update whose
 // loss is not finite, or that fails, changes nothing.
 func (s *Step) Run(ctx context.Context, batches ...map[string]*tensor.Tensor) (Result, error) {
-	if len(batches) != s.cfg.Accumulate {
-		return Result{}, fmt.Errorf("%d batches for an update that takes %d", len(batches), s.cfg.Accumulate)
+	if err := s.Begin(len(batches)); err != nil {
+		return Result{}, err
 	}
-	s.micro = 0
 	for _, b := range batches {
 		if err := s.Add(ctx, b); err != nil {
 			return Result{}, err
@@ -163,10 +165,28 @@ func (s *Step) Run(ctx context.Context, batches ...map[string]*tensor.Tensor) (R
 	return s.Update()
 }
 
-// Add computes the gradients of one batch of those that make the next update. After an error, the update begins anew.
+// Begin starts an update of n batches, whose losses are averaged.
+func (s *Step) Begin(n int) error {
+	if n < 1 || n > s.cfg.Accumulate {
+		return fmt.Errorf("%d batches for an update that takes up to %d", n, s.cfg.Accumulate)
+	}
+	s.batches, s.micro, s.loss = n, 0, 0
+	for i, p := range s.stats {
+		copy(s.pending[i].Bytes(), p.Value.Const.Bytes())
+	}
+	if s.share != nil {
+		tensor.Data[float32](s.share)[0] = 1 / float32(n)
+		for i := range s.params {
+			clear(s.updateIn[len(s.params)+i].Bytes())
+		}
+	}
+	return nil
+}
+
+// Add computes the gradients of one batch of the update. After an error, the update must begin anew.
 func (s *Step) Add(ctx context.Context, batch map[string]*tensor.Tensor) error {
-	if s.micro == s.cfg.Accumulate {
-		return fmt.Errorf("the update has its %d batches", s.cfg.Accumulate)
+	if s.micro >= s.batches {
+		return fmt.Errorf("the update has its %d batches", s.batches)
 	}
 	for i, name := range s.feeds {
 		x, ok := batch[name]
@@ -175,20 +195,9 @@ func (s *Step) Add(ctx context.Context, batch map[string]*tensor.Tensor) error {
 		}
 		s.backIn[i] = x
 	}
-	if s.micro == 0 {
-		s.loss = 0
-		for i, p := range s.stats {
-			copy(s.pending[i].Bytes(), p.Value.Const.Bytes())
-		}
-		if s.cfg.Accumulate > 1 {
-			for i := range s.params {
-				clear(s.updateIn[len(s.params)+i].Bytes())
-			}
-		}
-	}
-	k := s.micro
-	s.micro = 0 // an error ends the update
-	s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(k)))
+	s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(s.micro)))
+	n := s.batches
+	s.batches = 0 // an error ends the update
 	if err := s.back.RunInto(ctx, s.backIn, s.backOut); err != nil {
 		return err
 	}
@@ -196,8 +205,9 @@ func (s *Step) Add(ctx context.Context, batch map[string]*tensor.Tensor) error {
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return s.notFinite(ctx, loss)
 	}
-	s.loss += loss / float64(s.cfg.Accumulate)
-	s.micro = k + 1
+	s.loss += loss / float64(n)
+	s.batches = n
+	s.micro++
 	return nil
 }
 
@@ -208,10 +218,10 @@ func (s *Step) Outputs() []*tensor.Tensor {
 
 // Update changes the parameters by the gradients of the batches added.
 func (s *Step) Update() (Result, error) {
-	if s.micro != s.cfg.Accumulate {
-		return Result{}, fmt.Errorf("the update has %d batches of %d", s.micro, s.cfg.Accumulate)
+	if s.batches == 0 || s.micro != s.batches {
+		return Result{}, fmt.Errorf("the update has %d of its %d batches", s.micro, s.batches)
 	}
-	s.micro = 0
+	s.batches = 0
 	r := Result{Loss: s.loss, GradNorm: math.NaN(), Outputs: s.Outputs()}
 	err := s.apply(&r)
 	return r, err

@@ -16,7 +16,7 @@ var dropout = family(
 		Sig: `(data:T, ratio?:T1, training_mode?:T2) -> (output:T, mask?:T2)
 			T = float f8; T1 = float f8; T2 = bool
 			seed int`,
-		Infer: inferDropout, Run: runDropout, Random: true, InPlace: true,
+		Infer: inferDropout, Run: runDropout, Random: true, InPlace: true, Grad: by1(dropoutGrad),
 	},
 	&graph.Op{Since: 13, Sig: "T = float; T1 = f16 f32 f64"},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64"},
@@ -37,6 +37,20 @@ func expandDropout(b *graph.Builder, n *graph.Node) []*graph.Value {
 		mask = b.Op("Cast", mask, graph.Int("to", int(n.In[0].Type.DType)))
 	}
 	return []*graph.Value{y, mask}
+}
+
+// dropoutGrad is g·mask/(1 − ratio) in training mode, else g.
+func dropoutGrad(r rule) *graph.Value {
+	training := r.input(2)
+	if training == nil {
+		return r.g(0)
+	}
+	scale := r.num(2)
+	if ratio := r.input(1); ratio != nil {
+		one := r.Scalar(ratio.Type.DType, 1)
+		scale = r.Op("Cast", r.div(one, r.sub(one, ratio)), graph.Int("to", int(r.x(0).Type.DType)))
+	}
+	return r.when(r.want(1), r.mul(r.g(0), r.where(training, scale, r.num(1))))
 }
 
 func inferDropout(c *graph.Infer) error {
