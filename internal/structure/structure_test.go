@@ -29,6 +29,8 @@ var allowed = []struct {
 	{"runtime/internal/pool", []string{"runtime/internal/kernel"}},
 	{"runtime/internal/optest", []string{"graph", "graph/tensor", "finetune/autodiff"}},
 	{"finetune/autodiff", []string{"graph", "graph/pass"}},
+	{"finetune/loss", []string{"graph", "graph/tensor"}},
+	{"finetune/schedule", nil},
 	{"finetune", []string{"graph", "graph/tensor", "graph/tensor/...", "graph/pass", "onnx", "runtime", "runtime/ops", "finetune/..."}},
 	{"finetune/...", []string{"graph", "graph/tensor", "graph/tensor/...", "graph/pass", "onnx", "runtime", "runtime/ops", "finetune", "finetune/..."}},
 	{"models/...", []string{"graph", "graph/tensor", "runtime/ops", "models/..."}},

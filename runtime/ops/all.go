@@ -218,6 +218,7 @@ var all = [][]*graph.Op{
 	sqrt,
 	squeeze,
 	stft,
+	stopGradient,
 	sub,
 	sum,
 	sumPoolGradient,
