@@ -48,6 +48,7 @@ func New(g *graph.Graph) (*Model, error) {
 	}
 	untie(m.Graph)
 	m.find()
+	m.name()
 	return m, nil
 }
 
