@@ -37,6 +37,7 @@ var kinds = map[string]func() Loss{
 	"cosine_embedding": func() Loss { return NewCosineEmbedding() },
 	"triplet_margin":   func() Loss { return NewTripletMargin() },
 	"info_nce":         func() Loss { return NewInfoNCE() },
+	"ctc":              func() Loss { return NewCTC() },
 	"yolo":             func() Loss { return NewYOLO() },
 	"distill":          func() Loss { return NewDistill() },
 }

@@ -54,6 +54,7 @@ var all = [][]*graph.Op{
 	convWinograd,
 	cos,
 	cosh,
+	ctcLoss,
 	cumProd,
 	cumSum,
 	deformConv,
