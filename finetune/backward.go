@@ -32,7 +32,9 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 	b := graph.NewBuilder(m.reg, g)
 	w := &backward{g: g}
 	m.dropout(b, cfg)
-	if err := pass.Apply(m.reg, g, []pass.Pass{{Name: "expand", Run: pass.Expand}}); err != nil {
+	// Rules of gradients are written for the newest operators. One that has no kernel, but a rule of its own, stays until it is differentiated.
+	old := func(o *graph.Op) bool { return o.Run == nil && o.Grad == nil }
+	if err := pass.Apply(m.reg, g, []pass.Pass{pass.ExpandIf(old)}); err != nil {
 		return nil, err
 	}
 	inputs := g.Inputs[: len(g.Inputs)-len(lifted) : len(g.Inputs)-len(lifted)]
@@ -44,6 +46,9 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 	}
 	grads, err := autodiff.Gradients(m.reg, g, loss, in)
 	if err != nil {
+		return nil, err
+	}
+	if err := autodiff.Recompute(m.reg, g, loss, cfg.Segments); err != nil {
 		return nil, err
 	}
 	g.Inputs = append(inputs, targets...)

@@ -26,9 +26,11 @@ type Config struct {
 	EMA        float64                              // decay of a moving average of the parameters; 0 keeps none
 	Penalty    func(p *Penalized) *graph.Value      // added to the loss
 	BatchNorm  BatchNorm
-	NoDropout  bool   // leaves Dropout off
-	Threads    int    // 0: one per processor
-	Seed       uint64 // of dropout
+	NoDropout  bool // leaves Dropout off
+	// Segments saves memory by computing the forward pass of each of so many parts of the model again when its gradients are due; 0 keeps all values.
+	Segments int
+	Threads  int    // 0: one per processor
+	Seed     uint64 // of dropout
 }
 
 // Group gives parameters an optimizer of their own.

@@ -13,7 +13,7 @@ import (
 
 // config is the training that case.json describes.
 func (c *trainingCase) config(t *testing.T) finetune.Config {
-	cfg := finetune.Config{Accumulate: c.Acc, EMA: c.EMA.Decay, NoDropout: true}
+	cfg := finetune.Config{Accumulate: c.Acc, EMA: c.EMA.Decay, NoDropout: true, Segments: c.Checkpoint.Segments}
 	switch c.BatchNorm {
 	case "train":
 		cfg.BatchNorm = finetune.BatchNormTrain

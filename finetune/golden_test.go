@@ -39,10 +39,15 @@ type trainingCase struct {
 	EMA struct {
 		Decay float64 `json:"decay"`
 	} `json:"ema"`
+	Checkpoint struct {
+		Segments int `json:"segments"`
+	} `json:"checkpoint"`
 	Penalty struct {
 		L1         float64  `json:"l1"`
 		Parameters []string `json:"parameters"`
 	} `json:"penalty"`
+
+	Compression compression `json:"-"`
 
 	dir    string
 	layout *layout
@@ -54,6 +59,7 @@ func loadCase(t *testing.T, dir string) *trainingCase {
 	t.Helper()
 	c := &trainingCase{dir: dir, layout: loadLayout(t, filepath.Join(dir, "names.json"))}
 	readJSON(t, filepath.Join(dir, "case.json"), c)
+	readJSON(t, filepath.Join(dir, "case.json"), &c.Compression)
 	c.data, c.expect = readZip(t, filepath.Join(dir, "data.npz")), readZip(t, filepath.Join(dir, "expect.npz"))
 	return c
 }
@@ -120,7 +126,7 @@ func TestGolden(t *testing.T) {
 	if root == "" {
 		t.Skip("ONNXRUN_TRAINING does not name the folder of training goldens")
 	}
-	for _, kind := range []string{"optimizers", "nets"} {
+	for _, kind := range []string{"optimizers", "nets", "compress"} {
 		dirs, err := filepath.Glob(filepath.Join(root, kind, "*", "case.json"))
 		if err != nil || len(dirs) == 0 {
 			t.Fatal("no cases in ", kind, err)
@@ -145,6 +151,7 @@ func (c *trainingCase) run(t *testing.T) {
 	}
 	c.prepare(t, m)
 	cfg := c.config(t)
+	c.compress(t, m, &cfg)
 	step, err := finetune.NewStep(m, cfg)
 	if err != nil {
 		t.Fatal(err)
