@@ -125,72 +125,89 @@ func (a *weightGrads[T]) Do(_, lo, hi int) {
 	}
 }
 
-// weightBlocks computes weights by matrix products, cut into [part, group, block of input channels]; each part is the sum over some images.
+// weightBlocks computes weights by matrix products, cut into blocks [group, input channels, output channels].
 type weightBlocks struct {
-	win                    kernel.Window
-	x, g, w, scratch       []float32 // w is [part, M, C/group·taps]
-	batch, channels, all   int
-	group, rows            int
-	per, block             int // input channels of a group and of a block
-	images, parts, workMem int // images of a part, parts, scratch memory of a worker
+	win                  kernel.Window
+	x, g, w, scratch     []float32 // x and g have their channels last
+	batch, channels, all int
+	rows, per            int // output and input channels of a group
+	block, rowBlock      int // input and output channels of a block
+	blocks, rowBlocks    int // of a group
+	workMem              int // scratch memory of a worker
 }
 
-// weightTasks is how many pieces of work there should be; with fewer blocks the images are dealt to parts, too.
-const weightTasks = 16
+// Blocks have at most so many output channels, input channels, and columns of weights.
+const (
+	weightRows     = 140
+	weightChannels = 32
+	weightColumns  = 2048
+)
 
 func weightsByProduct(c *graph.Ctx, win kernel.Window, group, rows int) error {
 	x, taps := c.In[0].Shape(), win.KernelSize()
-	a := weightBlocks{win: win, x: tensor.Data[float32](c.In[0]), g: tensor.Data[float32](c.In[1]), w: tensor.Data[float32](c.Out[0]),
-		batch: x[0], channels: x[1], all: rows * group, group: group, rows: rows, per: x[1] / group}
-	a.block = max(1, min(a.per, 192/taps))
-	blocks := (a.per + a.block - 1) / a.block
-	a.block = (a.per + blocks - 1) / blocks
-	a.parts = min(a.batch, (weightTasks+group*blocks-1)/(group*blocks))
-	a.images = (a.batch + a.parts - 1) / a.parts
-	a.parts = (a.batch + a.images - 1) / a.images
-	a.workMem = kernel.ConvWeightsScratch(rows, a.block*taps, win.OutSize())
+	a := weightBlocks{win: win, w: tensor.Data[float32](c.Out[0]), batch: x[0], channels: x[1], all: rows * group, rows: rows, per: x[1] / group}
+	a.block = max(1, min(a.per, weightChannels, weightColumns/taps))
+	a.blocks = (a.per + a.block - 1) / a.block
+	// Threads share rows where there are few blocks of input channels; the results are the same.
+	parts := (2*c.Exec().Workers() + group*a.blocks - 1) / (group * a.blocks)
+	a.rowBlock = min(weightRows, max(14, (rows+parts-1)/parts))
+	a.rowBlocks = (rows + a.rowBlock - 1) / a.rowBlock
+	a.rowBlock = (rows + a.rowBlocks - 1) / a.rowBlocks
+	a.workMem = kernel.ConvWeightsScratch(a.rowBlock, a.block, taps)
 	var err error
+	if a.x, err = channelsLast(c, 0); err != nil {
+		return err
+	}
+	if a.g, err = channelsLast(c, 1); err != nil {
+		return err
+	}
 	if a.scratch, err = graph.Scratch[float32](c, a.workMem*c.Exec().Workers()); err != nil {
 		return err
 	}
-	size := len(a.w)
-	if a.parts > 1 {
-		if a.w, err = graph.Scratch[float32](c, a.parts*size); err != nil {
-			return err
-		}
-	}
-	work := a.images * rows * a.block * taps * win.OutSize()
-	graph.Parallel(c, a.parts*group*blocks, 1+1<<20/max(work, 1), a)
-	if a.parts > 1 {
-		graph.Parallel(c, size, 1<<13, addParts{tensor.Data[float32](c.Out[0]), a.w})
-	}
+	graph.Parallel(c, group*a.blocks*a.rowBlocks, 1, a)
 	return nil
 }
 
+// Do takes blocks.
 func (a *weightBlocks) Do(worker, lo, hi int) {
-	taps, blocks := a.win.KernelSize(), (a.per+a.block-1)/a.block
-	in, out := a.win.InSize(), a.win.OutSize()
+	taps := a.win.KernelSize()
 	for i := lo; i < hi; i++ {
-		part, group, first := i/blocks/a.group, i/blocks%a.group, i%blocks*a.block
-		image := part * a.images
+		group, first, row := i/a.rowBlocks/a.blocks, i/a.rowBlocks%a.blocks*a.block, i%a.rowBlocks*a.rowBlock
 		k := kernel.ConvWeights{
-			Win: &a.win, XStep: a.channels * in, GStep: a.all * out, Images: min(a.images, a.batch-image), Channels: min(a.block, a.per-first), Rows: a.rows,
-			X: a.x[(image*a.channels+group*a.per+first)*in:], G: a.g[(image*a.all+group*a.rows)*out:],
-			W: a.w[((part*a.all+group*a.rows)*a.per+first)*taps:], Ldw: a.per * taps, Scratch: a.scratch[worker*a.workMem:][:a.workMem],
+			Win: &a.win, X: a.x[group*a.per+first:], G: a.g[group*a.rows+row:], XStep: a.channels, GStep: a.all, Images: a.batch,
+			Channels: min(a.block, a.per-first), Rows: min(a.rowBlock, a.rows-row),
+			W: a.w[((group*a.rows+row)*a.per+first)*taps:], Ldw: a.per * taps, Scratch: a.scratch[worker*a.workMem:][:a.workMem],
 		}
 		k.Run()
 	}
 }
 
-// addParts is y = Σ parts, in order.
-type addParts struct{ y, parts []float32 }
+// channelsLast is input i [N, C, spatial…] as [N, spatial…, C], in scratch memory.
+func channelsLast(c *graph.Ctx, i int) ([]float32, error) {
+	s := c.In[i].Shape()
+	x := tensor.Data[float32](c.In[i])
+	y, err := graph.Scratch[float32](c, len(x))
+	if err != nil {
+		return nil, err
+	}
+	a := lastArgs{x, y, s[1], s[2:].Elems(), (s[1] + lastChannels - 1) / lastChannels}
+	graph.Parallel(c, s[0]*a.blocks, 1+1<<15/max(1, min(a.channels, lastChannels)*a.plane), a)
+	return y, nil
+}
 
-func (a *addParts) Do(_, lo, hi int) {
-	y := a.y[lo:hi]
-	copy(y, a.parts[lo:hi])
-	for at := len(a.y); at < len(a.parts); at += len(a.y) {
-		for i, v := range a.parts[at+lo:][:len(y)] {
-			y[i] += v
-		}
+// lastChannels are the channels that lastArgs brings to the end at once.
+const lastChannels = 64
+
+type lastArgs struct {
+	x, y                    []float32
+	channels, plane, blocks int
+}
+
+// Do takes blocks of channels of the images.
+func (a *lastArgs) Do(_, lo, hi int) {
+	for i := lo; i < hi; i++ {
+		image, first := i/a.blocks, i%a.blocks*lastChannels
+		at := image * a.channels * a.plane
+		kernel.Transpose32(a.y[at+first:], a.x[at+first*a.plane:], a.plane, min(lastChannels, a.channels-first), a.channels, a.plane)
 	}
 }

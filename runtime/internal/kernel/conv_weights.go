@@ -1,11 +1,11 @@
 package kernel
 
-// ConvWeights is the gradient of the weights of a convolution by that of its output, for some channels of one group and some images: each weight gets the sum,
-// over images, then output positions, of what its tap saw times the gradient there.
+// ConvWeights is the gradient of the weights of a convolution by that of its output, for some channels of one group: each weight gets the sum, over images, then output
+// positions, of what its tap saw times the gradient there.
 type ConvWeights struct {
 	Win            *Window
-	X              []float32 // [images, XStep]: Channels planes, then others
-	G              []float32 // [images, GStep]: Rows planes, then others
+	X              []float32 // [images, positions, XStep]: Channels elements, then others
+	G              []float32 // [images, output positions, GStep]: Rows elements, then others
 	XStep, GStep   int
 	Images         int
 	Channels, Rows int
@@ -14,79 +14,151 @@ type ConvWeights struct {
 	Scratch        []float32 // see ConvWeightsScratch
 }
 
-// convWeightsDepth is the number of output positions in a block of the sum.
-const convWeightsDepth = 512
+// convWeightsDepth is the number of output positions in a block of the sum: one block of a PackedGemm, so that what it packs stays in the second-level cache.
+const convWeightsDepth = 240
 
-// ConvWeightsScratch is the length of the scratch memory for weights of [rows, cols] and out positions.
-func ConvWeightsScratch(rows, cols, out int) int {
-	depth := min(out, convWeightsDepth)
-	g := PackedGemm{M: rows, N: cols, K: depth, TransA: true} // wants the most
-	return cols*depth + PackedLen(depth, cols) + g.Plan()
+// ConvWeightsScratch is the length of the scratch memory for so many rows, channels and taps.
+func ConvWeightsScratch(rows, channels, taps int) int {
+	cols := channels * taps
+	g := PackedGemm{M: rows, N: cols, K: convWeightsDepth, TransA: true}
+	n := rows*cols + PackedLen(convWeightsDepth, cols) + g.Plan()
+	if !wholePanels(channels) {
+		n += cols * convWeightsDepth
+	}
+	return n
 }
 
-// Run computes W as products of the gradients [Rows, positions] with what the taps see [positions, Channels·taps].
+// wholePanels reports whether the channels that a tap sees fill panels of a packed matrix.
+func wholePanels(channels int) bool {
+	_, width := Panels(1)
+	return channels%width == 0
+}
+
+// Run computes W by products of the gradients [positions, Rows], transposed, with what the taps see [positions, taps·Channels].
 func (c *ConvWeights) Run() {
-	out, cols := c.Win.OutSize(), c.Channels*c.Win.KernelSize()
-	for r := range c.Rows {
-		clear(c.W[r*c.Ldw:][:cols])
-	}
-	for i := range c.Images {
-		for p := 0; p < out; p += convWeightsDepth {
-			n := min(convWeightsDepth, out-p)
-			seen, rest := c.Scratch[:cols*n], c.Scratch[cols*n:]
-			c.see(seen, c.X[i*c.XStep:], p, n)
-			g := PackedGemm{M: c.Rows, N: cols, K: n, A: c.G[i*c.GStep+p:], Lda: out, B: rest[:PackedLen(n, cols)], C: c.W, Ldc: c.Ldw, Residual: c.W, Ldr: c.Ldw}
-			panels, _ := Panels(cols)
-			PackB(g.B, seen, n, cols, n, true, 0, panels)
-			if g.Plan() > 0 {
-				g.SetScratch(rest[len(g.B):])
-			}
-			blocks, _ := g.Grid()
-			for b := range blocks {
-				if g.packedA != nil {
-					g.PackA(b)
+	taps, all := c.Win.KernelSize(), c.Images*c.Win.OutSize()
+	cols := taps * c.Channels
+	sums, rest := c.Scratch[:c.Rows*cols], c.Scratch[c.Rows*cols:]
+	panels, _ := Panels(cols)
+	for p := 0; p < all; p += convWeightsDepth {
+		n := min(convWeightsDepth, all-p)
+		g := PackedGemm{M: c.Rows, N: cols, K: n, A: c.G[p*c.GStep:], Lda: c.GStep, TransA: true, B: rest[:PackedLen(n, cols)], C: sums, Ldc: cols}
+		left := rest[len(g.B):]
+		if wholePanels(c.Channels) {
+			c.seePanels(g.B, p, n)
+		} else {
+			if c.XStep == c.Channels && c.Win.Dilation[2] == 1 {
+				c.seeLines(left, p, n)
+			} else {
+				for t := range taps {
+					c.see(left[t*c.Channels:], cols, c.Channels, 0, t, p, n)
 				}
-				g.Run(b, 0, panels)
 			}
+			PackB(g.B, left, n, cols, cols, false, 0, panels)
+			left = left[n*cols:]
+		}
+		if p > 0 {
+			g.Residual, g.Ldr = sums, cols
+		}
+		g.Plan()
+		g.SetScratch(left)
+		blocks, _ := g.Grid()
+		for b := range blocks {
+			g.PackA(b)
+			g.Run(b, 0, panels)
+		}
+	}
+	for r := range c.Rows { // [taps, Channels] to [Channels, taps]
+		Transpose32(c.W[r*c.Ldw:], sums[r*cols:], c.Channels, taps, taps, c.Channels)
+	}
+}
+
+// seePanels packs what the taps see from the output positions p to p+n-1, where each tap has panels of its own.
+func (c *ConvWeights) seePanels(dst []float32, p, n int) {
+	_, width := Panels(1)
+	for t := range c.Win.KernelSize() {
+		for first := 0; first < c.Channels; first += width {
+			c.see(dst, width, width, first, t, p, n)
+			dst = dst[n*width:]
 		}
 	}
 }
 
-// see writes [Channels·taps, n] inputs: what each tap sees from the n output positions from p on, zeros in the padding.
-func (c *ConvWeights) see(dst, x []float32, p, n int) {
-	w := c.Win
-	in := w.InSize()
-	for ch := range c.Channels {
-		plane := x[ch*in:][:in]
+// seeLines writes [n, taps·Channels] where what the taps of a line of the kernel see is a line in X, too.
+func (c *ConvWeights) seeLines(dst []float32, p, n int) {
+	w, ch := c.Win, c.Channels
+	out, in, line := w.OutSize(), w.InSize(), w.Kernel[2]*c.Channels
+	for ; n > 0; p, n = p+1, n-1 {
+		image, row, o2 := p/out, p%out/w.Out[2], p%w.Out[2]
+		i2 := o2*w.Stride[2] - w.Head[2]
+		lo, hi := min(max(-i2, 0), w.Kernel[2]), max(min(w.Kernel[2], w.In[2]-i2), 0)
 		for k0 := range w.Kernel[0] {
+			i0 := row/w.Out[1]*w.Stride[0] - w.Head[0] + k0*w.Dilation[0]
 			for k1 := range w.Kernel[1] {
-				for k2 := range w.Kernel[2] {
-					w.see(dst[:n], plane, p, k0, k1, k2)
-					dst = dst[n:]
+				i1 := row%w.Out[1]*w.Stride[1] - w.Head[1] + k1*w.Dilation[1]
+				to := dst[:line]
+				dst = dst[line:]
+				if i0 < 0 || i0 >= w.In[0] || i1 < 0 || i1 >= w.In[1] || lo >= hi {
+					clear(to)
+					continue
 				}
+				clear(to[:lo*ch])
+				clear(to[hi*ch:])
+				copy(to[lo*ch:hi*ch], c.X[(image*in+(i0*w.In[1]+i1)*w.In[2]+i2+lo)*ch:])
 			}
 		}
 	}
 }
 
-// see writes what a tap sees in a plane from the output positions from p on.
-func (w *Window) see(dst, plane []float32, p, k0, k1, k2 int) {
-	first, last := w.Outputs(2, k2)
-	for len(dst) > 0 {
-		o2, row := p%w.Out[2], p/w.Out[2]
-		n := min(len(dst), w.Out[2]-o2)
+// see writes rows of channels from first on, ld elements apart: what a tap sees from the output positions p to p+n-1, zeros in the padding.
+func (c *ConvWeights) see(dst []float32, ld, channels, first, tap, p, n int) {
+	w := c.Win
+	out, in := w.OutSize(), w.InSize()
+	k0, k1, k2 := tap/w.Kernel[2]/w.Kernel[1], tap/w.Kernel[2]%w.Kernel[1], tap%w.Kernel[2]
+	from, to := w.Outputs(2, k2)
+	for n > 0 {
+		image, row, o2 := p/out, p%out/w.Out[2], p%w.Out[2]
+		count := min(n, w.Out[2]-o2)
 		i0 := row/w.Out[1]*w.Stride[0] - w.Head[0] + k0*w.Dilation[0]
 		i1 := row%w.Out[1]*w.Stride[1] - w.Head[1] + k1*w.Dilation[1]
-		lo, hi := min(max(first-o2, 0), n), min(max(last-o2, 0), n)
+		lo, hi := min(max(from-o2, 0), count), min(max(to-o2, 0), count)
 		if i0 < 0 || i0 >= w.In[0] || i1 < 0 || i1 >= w.In[1] || lo >= hi {
-			clear(dst[:n])
-		} else {
-			clear(dst[:lo])
-			clear(dst[hi:n])
-			copyStrided(dst[lo:hi], plane[(i0*w.In[1]+i1)*w.In[2]+(o2+lo)*w.Stride[2]-w.Head[2]+k2*w.Dilation[2]:], w.Stride[2])
+			lo, hi = count, count
 		}
-		dst = dst[n:]
-		p += n
+		for i := range lo {
+			clear(dst[i*ld:][:channels])
+		}
+		if lo < hi {
+			i2 := (o2+lo)*w.Stride[2] - w.Head[2] + k2*w.Dilation[2]
+			packPanel(dst[lo*ld:], c.X[(image*in+(i0*w.In[1]+i1)*w.In[2]+i2)*c.XStep+first:], hi-lo, channels, ld, w.Stride[2]*c.XStep)
+		}
+		for i := hi; i < count; i++ {
+			clear(dst[i*ld:][:channels])
+		}
+		p, n = p+count, n-count
+		dst = dst[min(len(dst), count*ld):]
+	}
+}
+
+// Transpose32 writes to[a·ldTo + b] = from[b·ldFrom + a] for a < na and b < nb.
+func Transpose32(to, from []float32, na, nb, ldTo, ldFrom int) {
+	if na == 0 || nb == 0 {
+		return
+	}
+	to, from = to[:(na-1)*ldTo+nb], from[:(nb-1)*ldFrom+na]
+	for a := 0; a < na; a += tileSide { // tiles stay in the first-level cache
+		for b := 0; b < nb; b += tileSide {
+			n, m := min(tileSide, na-a), min(tileSide, nb-b)
+			t, f := to[a*ldTo+b:], from[b*ldFrom+a:]
+			if transposeTile(float32Bits(t), float32Bits(f), n, m, ldTo, ldFrom) {
+				continue
+			}
+			for i := range n {
+				for j := range m {
+					t[i*ldTo+j] = f[j*ldFrom+i]
+				}
+			}
+		}
 	}
 }
 
