@@ -76,6 +76,7 @@ var passCases = []passCase{
 		b.Output(up(4, graph.Ints("pads", 1, 1, 1, 1)))
 		b.Output(up(3)) // an odd number of rows
 		b.Output(b.Op("ConvTranspose", x, b.Input("w", matrix(graph.Dims(3, 4, 2, 2)...)), graph.Ints("strides", 2, 2)))
+		b.Output(b.Op("ConvTranspose", x, b.Input("u", matrix(graph.Size(3), graph.Sym("m"), graph.Size(2), graph.Size(2))), graph.Ints("strides", 2, 2))) // unknown extents
 	}},
 	{"pack_matmul", []pass.Pass{{Name: "pack_matmul", Run: pass.PackMatMul}}, func(b *graph.Builder) { // 32 columns: panels of every tier
 		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(3), graph.Size(32)))

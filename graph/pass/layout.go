@@ -9,7 +9,7 @@ import (
 
 // C16 lays activations of convolutions out in blocks of 16 channels (BlockC16). A value is blocked where a convolution computes it, and what
 // works on blocked values as on any others stays in that layout, so that whole regions of a network do; the plain value is computed where something else reads
-// it. Convolutions must have constant weights of float32 and one or two spatial axes.
+// it. Convolutions must have weights of float32 and known extents, and one or two spatial axes. Weights that are no constants, as in training, are packed in every run.
 func C16(reg *graph.Registry, g *graph.Graph) (bool, error) { return blockConvs(reg, g, false) }
 
 // C16Exact is C16 without convolutions by minimal filtering, whose rounding errors are about twice those of a sum of products.

@@ -11,6 +11,7 @@ type convShape struct {
 	in, out, group             int
 	kernel, strides, dilations [2]int
 	size                       [2]int // height and width of the input, 0 where unknown
+	varies                     bool   // the weights are packed in every run
 }
 
 // algorithm is the operator that computes such a convolution best; its weights are packed by one named "Pack" and its name.
@@ -18,7 +19,7 @@ func (c *convShape) algorithm(exact bool) (name string, packing []graph.Attr) {
 	if c.group > 1 && c.group == c.in && c.in == c.out {
 		return "ConvDepthwise", nil
 	}
-	if tile := c.winogradTile(); tile > 0 && !exact {
+	if tile := c.winogradTile(); tile > 0 && !exact && !c.varies {
 		return "ConvWinograd", []graph.Attr{graph.Int("tile", tile)}
 	}
 	return "ConvDirect", nil
@@ -30,20 +31,24 @@ func (l *c16) conv(n *graph.Node) bool {
 	if !ok {
 		return false
 	}
-	x, w := n.In[0], n.In[1].Const
+	x, w := n.In[0], n.In[1]
 	if !(c.in <= 4 && c.group == 1 && x.Type.Rank() == 4 && l.blocked[x] == nil) { // blocks of so few channels would be mostly empty
 		x = l.block(x)
 	}
-	weights := n.In[1]
-	if w.Rank() == 3 {
-		t, err := w.Reshape(w.Dim(0), w.Dim(1), 1, w.Dim(2))
-		if err != nil {
-			return false
+	l.plain(w)
+	if s, _ := w.Type.Static(); len(s) == 3 {
+		if w.Const != nil {
+			t, err := w.Const.Reshape(s[0], s[1], 1, s[2])
+			if err != nil {
+				return false
+			}
+			w = l.b.Const(t)
+		} else {
+			w = l.b.Op("Reshape", w, l.b.Ints(s[0], s[1], 1, s[2]))
 		}
-		weights = l.b.Const(t)
 	}
 	name, packing := c.algorithm(l.exact)
-	pack := []graph.Arg{weights, graph.Int("group", c.group)}
+	pack := []graph.Arg{w, graph.Int("group", c.group)}
 	for _, a := range packing {
 		pack = append(pack, a)
 	}
@@ -61,13 +66,15 @@ func (l *c16) conv(n *graph.Node) bool {
 
 // readConv is the shape of a convolution that can be computed on blocked values, with the attributes of the private operators.
 func readConv(n *graph.Node) (c convShape, attrs []graph.Attr, ok bool) {
-	if n.In[1] == nil || n.In[1].Const == nil || n.In[1].Const.DType() != tensor.Float32 {
+	if n.In[1] == nil || n.In[1].Type.DType != tensor.Float32 {
 		return c, nil, false
 	}
-	w := n.In[1].Const.Shape()
+	extents, ok := n.In[1].Type.Static()
+	w := tensor.Shape(extents)
 	rank := len(w)
 	x := n.In[0].Type
-	if rank != 3 && rank != 4 || x.Rank() != rank || x.DType != tensor.Float32 || w.Elems() == 0 {
+	c.varies = n.In[1].Const == nil
+	if !ok || rank != 3 && rank != 4 || x.Rank() != rank || x.DType != tensor.Float32 || w.Elems() == 0 {
 		return c, nil, false
 	}
 	c.group = n.Int("group")

@@ -5,11 +5,15 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// SubPixel writes a ConvTranspose of constant weights as convolutions with its input: for each row and column of the output modulo the strides, those
+// SubPixel writes a ConvTranspose of weights of known extents as convolutions with its input: for each row and column of the output modulo the strides, those
 // weights that reach it are the kernel of one. DepthToSpace puts their results into one another (https://arxiv.org/abs/1609.07009). Where all
-// of them look at the same pixels, as with kernels as large as the strides, they are one convolution.
+// of them look at the same pixels, as with kernels as large as the strides, they are one convolution. Constant weights stay constants.
 func SubPixel(reg *graph.Registry, g *graph.Graph) (bool, error) {
-	return rewrite(reg, g, []rule{{parse("ConvTranspose(x, @w, _)"), subPixel}})
+	changed, err := rewrite(reg, g, []rule{{parse("ConvTranspose(x, w, _)"), subPixel}})
+	if changed && err == nil {
+		_, err = Fold(reg, g)
+	}
+	return changed, err
 }
 
 // phase is one output position modulo the stride, on one axis: a convolution with every stride-th weight.
@@ -54,9 +58,10 @@ func alike(list []phase) bool {
 }
 
 func subPixel(b *graph.Builder, m *match) *graph.Value {
-	n, x, w := m.root, m.val("x"), m.val("w").Const
+	n, x, w := m.root, m.val("x"), m.val("w")
 	group := n.Int("group")
-	if w.DType() != tensor.Float32 || w.Rank() != 4 || w.Len() == 0 || x.Type.Rank() != 4 || group < 1 || w.Dim(0)%group != 0 || len(n.Ints("output_shape")) > 0 {
+	s, ok := w.Type.Static()
+	if !ok || w.Type.DType != tensor.Float32 || len(s) != 4 || tensor.Shape(s).Elems() == 0 || x.Type.Rank() != 4 || group < 1 || s[0]%group != 0 || len(n.Ints("output_shape")) > 0 {
 		return nil
 	}
 	if auto := n.Str("auto_pad"); auto != "" && auto != "NOTSET" {
@@ -69,8 +74,8 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 		return otherwise
 	}
 	stride := attr("strides", 0, 1)
-	rows := phases(w.Dim(2), stride, attr("pads", 0, 0), attr("pads", 2, 0), attr("output_padding", 0, 0))
-	cols := phases(w.Dim(3), stride, attr("pads", 1, 0), attr("pads", 3, 0), attr("output_padding", 1, 0))
+	rows := phases(s[2], stride, attr("pads", 0, 0), attr("pads", 2, 0), attr("output_padding", 0, 0))
+	cols := phases(s[3], stride, attr("pads", 1, 0), attr("pads", 3, 0), attr("output_padding", 1, 0))
 	if rows == nil || cols == nil || len(rows)*len(cols) > maxPhases || attr("strides", 1, 1) != stride || attr("dilations", 0, 1) != 1 || attr("dilations", 1, 1) != 1 {
 		return nil
 	}
@@ -79,11 +84,11 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 		bias = n.In[2]
 	}
 	if stride > 1 && group == 1 && alike(rows) && alike(cols) {
-		var kernels []float32
+		kernels := []graph.Arg{graph.Int("axis", 0)}
 		var biases []graph.Arg
 		for _, r := range rows {
 			for _, c := range cols {
-				kernels = append(kernels, phaseWeights(w, group, stride, r, c)...)
+				kernels = append(kernels, phaseWeights(b, w, group, stride, r, c))
 				biases = append(biases, bias)
 			}
 		}
@@ -92,13 +97,13 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 		} else if bias != nil {
 			bias = b.Op("Concat", append(biases, graph.Int("axis", 0))...)
 		}
-		y := phaseConv(b, x, bias, kernels, w.Dim(1)*len(rows)*len(cols), w.Dim(0), group, rows[0], cols[0])
+		y := phaseConv(b, x, bias, b.Op("Concat", kernels...), group, rows[0], cols[0])
 		return b.Op("DepthToSpace", y, graph.Int("blocksize", stride))
 	}
 	var parts []graph.Arg
 	for _, r := range rows {
 		for _, c := range cols {
-			parts = append(parts, phaseConv(b, x, bias, phaseWeights(w, group, stride, r, c), w.Dim(1)*group, w.Dim(0)/group, group, r, c))
+			parts = append(parts, phaseConv(b, x, bias, phaseWeights(b, w, group, stride, r, c), group, r, c))
 		}
 	}
 	if len(parts) == 1 {
@@ -108,32 +113,13 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 }
 
 // phaseWeights are the weights [M, C/group, rows, columns] of one phase, out of W [C, M/group, kH, kW].
-func phaseWeights(w *tensor.Tensor, group, stride int, r, c phase) []float32 {
-	in, out, kh, kw := w.Dim(0)/group, w.Dim(1), w.Dim(2), w.Dim(3)
-	src := tensor.Data[float32](w)
-	dst := make([]float32, 0, group*out*in*r.taps*c.taps)
-	for g := range group {
-		for o := range out {
-			for i := range in {
-				k := src[((g*in+i)*out+o)*kh*kw:][:kh*kw]
-				for y := r.taps - 1; y >= 0; y-- {
-					for x := c.taps - 1; x >= 0; x-- {
-						dst = append(dst, k[(r.first+y*stride)*kw+c.first+x*stride])
-					}
-				}
-			}
-		}
-	}
-	return dst
+func phaseWeights(b *graph.Builder, w *graph.Value, group, stride int, r, c phase) *graph.Value {
+	return b.Op(private+"::PhaseWeights", w, graph.Int("group", group), graph.Int("stride", stride),
+		graph.Ints("first", int64(r.first), int64(c.first)), graph.Ints("taps", int64(r.taps), int64(c.taps)))
 }
 
-func phaseConv(b *graph.Builder, x, bias *graph.Value, weights []float32, out, in, group int, r, c phase) *graph.Value {
-	w, err := tensor.Of(weights, out, in, r.taps, c.taps)
-	if err != nil {
-		b.Fail(err)
-		return nil
-	}
-	return b.Op("Conv", x, b.Const(w), bias, graph.Int("group", group), graph.Ints("kernel_shape", int64(r.taps), int64(c.taps)),
+func phaseConv(b *graph.Builder, x, bias, weights *graph.Value, group int, r, c phase) *graph.Value {
+	return b.Op("Conv", x, weights, bias, graph.Int("group", group), graph.Ints("kernel_shape", int64(r.taps), int64(c.taps)),
 		graph.Ints("pads", int64(r.head), int64(c.head), int64(r.tail), int64(c.tail)))
 }
 

@@ -160,6 +160,7 @@ var all = [][]*graph.Op{
 	packRecurrent,
 	packRecurrentBias,
 	pad,
+	phaseWeightsOp,
 	pow,
 	pRelu,
 	quantizeLinear,

@@ -175,8 +175,8 @@ func convTransposeOf[T float32 | float64](c *graph.Ctx) error {
 				if a.win.KernelSize() == 0 {
 					a.channels, a.win.Kernel = 0, [3]int{1, 1, 1}
 				} else {
-					graph.Parallel(c, group*ws[1], 1+1<<16/max(1, a.channels*a.win.KernelSize()),
-						phaseWeights[T]{tensor.Data[T](c.In[1]), a.w, s.Kernel, a.win.Kernel, first, step, a.channels, ws[1]})
+					p := phaseWeights[T]{tensor.Data[T](c.In[1]), a.w, s.Kernel, a.win.Kernel, first, step, a.channels, ws[1], 0}
+					p.run(c, group)
 				}
 				if part != nil {
 					a.y = part[:xs[0]*ws[1]*group*a.win.OutSize()]
@@ -229,19 +229,40 @@ type phaseWeights[T any] struct {
 	kernel, taps   [3]int
 	first, step    [3]int
 	channels, rows int
+	blocks         int // of rows
 }
 
+// phaseRows are rows that lie together in both arrays for long enough.
+const phaseRows = 16
+
+func (a phaseWeights[T]) run(c *graph.Ctx, group int) {
+	a.blocks = (a.rows + phaseRows - 1) / phaseRows
+	graph.Parallel(c, group*a.blocks, 1+1<<12/max(1, a.channels*a.taps[0]*a.taps[1]*a.taps[2]), a)
+}
+
+// Do takes blocks of rows of the groups.
 func (a *phaseWeights[T]) Do(_, lo, hi int) {
 	k := &a.kernel
-	for m := lo; m < hi; m++ {
-		at := m * a.channels * a.taps[0] * a.taps[1] * a.taps[2]
+	taps, size := a.taps[0]*a.taps[1]*a.taps[2], k[0]*k[1]*k[2]
+	for i := lo; i < hi; i++ {
+		group, first := i/a.blocks, i%a.blocks*phaseRows
 		for c := range a.channels {
-			w := a.w[((m/a.rows*a.channels+c)*a.rows+m%a.rows)*k[0]*k[1]*k[2]:]
-			for i0 := a.taps[0] - 1; i0 >= 0; i0-- {
-				for i1 := a.taps[1] - 1; i1 >= 0; i1-- {
-					for i2 := a.taps[2] - 1; i2 >= 0; i2-- {
-						a.out[at] = w[((a.first[0]+i0*a.step[0])*k[1]+a.first[1]+i1*a.step[1])*k[2]+a.first[2]+i2*a.step[2]]
-						at++
+			for m := first; m < min(first+phaseRows, a.rows); m++ {
+				w := a.w[((group*a.channels+c)*a.rows+m)*size:][:size]
+				out := a.out[((group*a.rows+m)*a.channels+c)*taps:][:taps]
+				if taps == size { // all of them
+					for t := range out {
+						out[t] = w[size-1-t]
+					}
+					continue
+				}
+				at := 0
+				for i0 := a.taps[0] - 1; i0 >= 0; i0-- {
+					for i1 := a.taps[1] - 1; i1 >= 0; i1-- {
+						for i2 := a.taps[2] - 1; i2 >= 0; i2-- {
+							out[at] = w[((a.first[0]+i0*a.step[0])*k[1]+a.first[1]+i1*a.step[1])*k[2]+a.first[2]+i2*a.step[2]]
+							at++
+						}
 					}
 				}
 			}
