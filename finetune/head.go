@@ -41,7 +41,7 @@ func (m *Model) NewHead(cut string, h Head) error {
 	b := graph.NewBuilder(m.reg, m.Graph)
 	b.Reserve()
 	b.Prefix(h.Name)
-	op := func(name string, args ...graph.Arg) *graph.Value { return m.opsetOp(b, name, args...) }
+	op := func(name string, args ...graph.Arg) *graph.Value { return m.Op(b, name, args...) }
 	shape := v.Type.Shape
 	if h.Pool && len(shape) == 4 {
 		v = op("GlobalAveragePool", v)
@@ -80,7 +80,7 @@ func (m *Model) NewHead(cut string, h Head) error {
 
 // Features is the input of the last linear layer of the model (Gemm, or MatMul by a constant), where a new head is put by default.
 func (m *Model) Features() (*graph.Value, error) {
-	if err := m.infer(); err != nil {
+	if err := m.Infer(); err != nil {
 		return nil, err
 	}
 	for _, n := range slices.Backward(m.Graph.Nodes) {
@@ -105,7 +105,7 @@ func (m *Model) cutAt(name string) (*graph.Value, error) {
 	if name == "" {
 		return m.Features()
 	}
-	if err := m.infer(); err != nil {
+	if err := m.Infer(); err != nil {
 		return nil, err
 	}
 	for _, v := range m.Graph.Inputs {
@@ -123,8 +123,8 @@ func (m *Model) cutAt(name string) (*graph.Value, error) {
 	return nil, fmt.Errorf("the model has no value %q to cut at", name)
 }
 
-// infer fills in the types of all values.
-func (m *Model) infer() error {
+// Infer fills in the types of all values.
+func (m *Model) Infer() error {
 	for _, n := range m.Graph.Nodes {
 		if err := graph.InferNode(m.reg, n); err != nil {
 			return err
@@ -133,8 +133,8 @@ func (m *Model) infer() error {
 	return nil
 }
 
-// opsetOp appends a node of the operator as the model's opset defines it, so that the model can be saved under that opset.
-func (m *Model) opsetOp(b *graph.Builder, name string, args ...graph.Arg) *graph.Value {
+// Op appends a node of a standard operator as the model's opset defines it, so that the model can be saved under that opset.
+func (m *Model) Op(b *graph.Builder, name string, args ...graph.Arg) *graph.Value {
 	op := m.reg.Lookup("", name, m.Graph.Opsets[""])
 	if op == nil {
 		b.Fail(graph.Unsupportedf("operator %s in opset %d", name, m.Graph.Opsets[""]))
