@@ -3,7 +3,7 @@
 
     pip install torch numpy
     python scripts/mnist_reference.py mlp           # 784-256-256-10 with ReLU, Adam 1e-3, batch 64, 10 epochs
-    python scripts/mnist_reference.py conv          # six convolutions, images shifted and turned, 10 epochs
+    python scripts/mnist_reference.py conv          # five convolutions, images shifted and turned, 10 epochs
 
 Both take pixels / 255 and nothing else; the last incomplete batch of an epoch is used. The conv recipe is the one of
 models.ConvNet: AdamW, one cycle of the learning rate up to --lr, random shifts of up to two pixels, rotations of up to --degrees.
@@ -42,9 +42,9 @@ def mlp():
 
 def conv(width):
     layers, channels = [], 1
-    for stage in range(3):
+    for stage, depth in enumerate((1, 2, 2)):
         out = width << stage
-        for _ in range(2):
+        for _ in range(depth):
             layers += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
             channels = out
         layers.append(nn.MaxPool2d(2) if stage < 2 else nn.AdaptiveAvgPool2d(1))
