@@ -141,10 +141,12 @@ type packedProduct struct {
 	group          int // panels of a piece
 }
 
-// pieceWork is about how many multiplications a piece takes, some 40 µs of them; pieceBytes is a piece that waits for memory.
+// pieceWork is about how many multiplications a piece takes, some 40 µs of them; pieceBytes is a piece that waits for memory, and pieceStream one of a
+// matrix that is so large that there are many pieces all the same: the fewer jumps, the faster memory comes.
 const (
-	pieceWork  = 1 << 21
-	pieceBytes = 1 << 17
+	pieceWork   = 1 << 21
+	pieceBytes  = 1 << 17
+	pieceStream = 1 << 21
 )
 
 func runPackedMatMul(c *graph.Ctx) error {
@@ -187,7 +189,8 @@ func (p *packedProduct) plan() {
 	panel := max(1, p.K*width)
 	p.group = max(1, pieceWork/(panel*min(p.RowsOfBlock(), max(p.M, 1))))
 	if p.M <= 8 {
-		p.group = max(1, pieceBytes/(4*panel))
+		bytes := min(max(pieceBytes, 4*panel*p.panels/64), pieceStream)
+		p.group = max(1, bytes/(4*panel))
 		if p.M == 1 { // panels go four by four
 			p.group = (p.group + kernel.GemvPanels - 1) / kernel.GemvPanels * kernel.GemvPanels
 		}

@@ -4,12 +4,22 @@
 
 package kernel
 
-// asmGemv512 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
+// asmGemv512 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and 4 panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
 //
 //go:noescape
 func asmGemv512(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
 
-// asmGemv2 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
+// asmGemvOne512 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and 1 panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
+//
+//go:noescape
+func asmGemvOne512(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
+
+// asmGemv2 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and 4 panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
 //
 //go:noescape
 func asmGemv2(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
+
+// asmGemvOne2 computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and 1 panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.
+//
+//go:noescape
+func asmGemvOne2(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)

@@ -187,6 +187,90 @@ done:
 	VZEROUPPER
 	RET
 
+// func asmGemvOne512(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·asmGemvOne512(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), CX
+	MOVQ    stride+24(FP), SI
+	MOVQ    c+32(FP), DX
+	MOVQ    add+40(FP), DI
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	SUBQ    $0x04, AX
+	JLT     rest
+	PCALIGN $0x40
+
+loop:
+	PREFETCHT0   256(CX)
+	PREFETCHT0   320(CX)
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (CX), Z8, Z0
+	VFMADD231PS  64(CX), Z8, Z1
+	PREFETCHT0   384(CX)
+	PREFETCHT0   448(CX)
+	VBROADCASTSS 4(BX), Z8
+	VFMADD231PS  128(CX), Z8, Z0
+	VFMADD231PS  192(CX), Z8, Z1
+	PREFETCHT0   512(CX)
+	PREFETCHT0   576(CX)
+	VBROADCASTSS 8(BX), Z8
+	VFMADD231PS  256(CX), Z8, Z0
+	VFMADD231PS  320(CX), Z8, Z1
+	PREFETCHT0   640(CX)
+	PREFETCHT0   704(CX)
+	VBROADCASTSS 12(BX), Z8
+	VFMADD231PS  384(CX), Z8, Z0
+	VFMADD231PS  448(CX), Z8, Z1
+	ADDQ         $0x10, BX
+	ADDQ         $0x00000200, CX
+	SUBQ         $0x04, AX
+	JGE          loop
+
+rest:
+	ADDQ $0x04, AX
+	JZ   sums
+
+one:
+	VBROADCASTSS (BX), Z8
+	VFMADD231PS  (CX), Z8, Z0
+	VFMADD231PS  64(CX), Z8, Z1
+	ADDQ         $0x04, BX
+	ADDQ         $0x00000080, CX
+	DECQ         AX
+	JNZ          one
+
+sums:
+	TESTQ  DI, DI
+	JZ     store
+	VADDPS (DX), Z0, Z0
+	VADDPS 64(DX), Z1, Z1
+
+store:
+	MOVQ   bias+48(FP), BX
+	TESTQ  BX, BX
+	JZ     clamp
+	VADDPS (BX), Z0, Z0
+	VADDPS 64(BX), Z1, Z1
+
+clamp:
+	MOVQ         clamp+56(FP), BX
+	TESTQ        BX, BX
+	JZ           done
+	VBROADCASTSS (BX), Z9
+	VBROADCASTSS 4(BX), Z10
+	VMAXPS       Z0, Z9, Z0
+	VMINPS       Z0, Z10, Z0
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z10, Z1
+
+done:
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, 64(DX)
+	VZEROUPPER
+	RET
+
 // func asmGemv2(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
 // Requires: AVX, FMA3, MMX+
 TEXT ·asmGemv2(SB), NOSPLIT|NOFRAME, $0-64
@@ -351,5 +435,85 @@ done:
 	VMOVUPS Y5, 160(DX)
 	VMOVUPS Y6, 192(DX)
 	VMOVUPS Y7, 224(DX)
+	VZEROUPPER
+	RET
+
+// func asmGemvOne2(k int, a *float32, b *float32, stride int, c *float32, add int, bias *float32, clamp *float32)
+// Requires: AVX, FMA3, MMX+
+TEXT ·asmGemvOne2(SB), NOSPLIT|NOFRAME, $0-64
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), BX
+	MOVQ    b+16(FP), CX
+	MOVQ    stride+24(FP), SI
+	MOVQ    c+32(FP), DX
+	MOVQ    add+40(FP), DI
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	SUBQ    $0x04, AX
+	JLT     rest
+	PCALIGN $0x40
+
+loop:
+	PREFETCHT0   256(CX)
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (CX), Y8, Y0
+	VFMADD231PS  32(CX), Y8, Y1
+	PREFETCHT0   320(CX)
+	VBROADCASTSS 4(BX), Y8
+	VFMADD231PS  64(CX), Y8, Y0
+	VFMADD231PS  96(CX), Y8, Y1
+	PREFETCHT0   384(CX)
+	VBROADCASTSS 8(BX), Y8
+	VFMADD231PS  128(CX), Y8, Y0
+	VFMADD231PS  160(CX), Y8, Y1
+	PREFETCHT0   448(CX)
+	VBROADCASTSS 12(BX), Y8
+	VFMADD231PS  192(CX), Y8, Y0
+	VFMADD231PS  224(CX), Y8, Y1
+	ADDQ         $0x10, BX
+	ADDQ         $0x00000100, CX
+	SUBQ         $0x04, AX
+	JGE          loop
+
+rest:
+	ADDQ $0x04, AX
+	JZ   sums
+
+one:
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (CX), Y8, Y0
+	VFMADD231PS  32(CX), Y8, Y1
+	ADDQ         $0x04, BX
+	ADDQ         $0x00000040, CX
+	DECQ         AX
+	JNZ          one
+
+sums:
+	TESTQ  DI, DI
+	JZ     store
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+
+store:
+	MOVQ   bias+48(FP), BX
+	TESTQ  BX, BX
+	JZ     clamp
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+
+clamp:
+	MOVQ         clamp+56(FP), BX
+	TESTQ        BX, BX
+	JZ           done
+	VBROADCASTSS (BX), Y9
+	VBROADCASTSS 4(BX), Y10
+	VMAXPS       Y0, Y9, Y0
+	VMINPS       Y0, Y10, Y0
+	VMAXPS       Y1, Y9, Y1
+	VMINPS       Y1, Y10, Y1
+
+done:
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
 	VZEROUPPER
 	RET

@@ -3,6 +3,9 @@ package kernel
 // GemvPanels is how many panels PackedGemv likes to take at once.
 const GemvPanels = 4
 
+// gemvStream is the size in bytes from which a matrix comes from memory, not from a cache, each time that it is needed. Tests change it.
+var gemvStream = 16 << 20
+
 // PackedGemv is the product of one row a, k long, and panels lo to hi-1 of a packed k × n matrix, where all panels are whole: the elements of
 // c that belong to these panels are what [PackedGemm] computes, bit for bit.
 func PackedGemv(c, a, b []float32, k, n, lo, hi int) {
@@ -17,19 +20,23 @@ func (g *PackedGemm) runRow(lo, hi int) {
 	if g.K == 0 {
 		blocks, depth = 1, 0
 	}
+	at := GemvPanels
+	if 4*PackedLen(g.K, g.N) >= gemvStream {
+		at = 1
+	}
 	clamp := [2]float32{g.Lo, g.Hi}
 	for kb := range blocks {
 		k0 := kb * depth
 		last := kb == blocks-1
-		v := gemvFour{a: g.A[k0:][:min(depth, g.K-k0)], add: kb > 0}
+		v := gemvFew{panels: at, a: g.A[k0:][:min(depth, g.K-k0)], add: kb > 0}
 		if last && g.Clamp {
 			v.clamp = &clamp
 		}
 		j := lo
-		for ; hi-j >= GemvPanels && (j+GemvPanels)*width <= g.N; j += GemvPanels {
-			v.c, v.b = g.C[j*width:][:GemvPanels*width], g.B[(k0*count+len(v.a)*j)*width:][:GemvPanels*len(v.a)*width]
+		for ; hi-j >= at && (j+at)*width <= g.N; j += at {
+			v.c, v.b = g.C[j*width:][:at*width], g.B[(k0*count+len(v.a)*j)*width:][:at*len(v.a)*width]
 			if last && g.Bias != nil {
-				v.bias = g.Bias[j*width:][:GemvPanels*width]
+				v.bias = g.Bias[j*width:][:at*width]
 			}
 			if !v.run() {
 				break
@@ -53,8 +60,9 @@ func (g *PackedGemm) runRow(lo, hi int) {
 	}
 }
 
-// gemvFour is the product of a and four panels b, which follow one another: added to c, if add is set, and to the bias, if there is one.
-type gemvFour struct {
+// gemvFew is the product of a and one panel b, or GemvPanels that follow one another: added to c, if add is set, and to the bias, if there is one.
+type gemvFew struct {
+	panels        int
 	a, b, c, bias []float32
 	clamp         *[2]float32 // bounds of the result, or nil
 	add           bool

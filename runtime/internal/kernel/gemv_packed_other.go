@@ -3,4 +3,4 @@
 package kernel
 
 // run reports whether there is assembly for it.
-func (v *gemvFour) run() bool { return false }
+func (v *gemvFew) run() bool { return false }

@@ -7,9 +7,17 @@ import (
 	"testing"
 )
 
+// eachGemv runs f with panels one at a time and several at once, in every tier.
+func eachGemv(t *testing.T, f func(*testing.T)) {
+	defer func(n int) { gemvStream = n }(gemvStream)
+	for _, gemvStream = range []int{0, 1 << 40} {
+		eachTier(t, f)
+	}
+}
+
 // TestPackedGemv: one row gives the same bits as in any product.
 func TestPackedGemv(t *testing.T) {
-	eachTier(t, func(t *testing.T) {
+	eachGemv(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(3, 4))
 		_, width := Panels(1)
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 64, 511, 513, 1030} {
@@ -48,7 +56,7 @@ func TestPackedGemv(t *testing.T) {
 
 // TestGemmRow: a product of one row, with all that an epilogue does, has the bits of one with more rows.
 func TestGemmRow(t *testing.T) {
-	eachTier(t, func(t *testing.T) {
+	eachGemv(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 8))
 		for _, k := range []int{0, 1, 5, 64, 700} {
 			for _, n := range []int{1, 15, 16, 64, 65, 128, 160, 200, 256, 300} {

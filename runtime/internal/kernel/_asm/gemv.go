@@ -1,35 +1,43 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// gemvPanels is how many panels a product with one row takes at once: eight sums hide the latency of additions, four streams fill the caches' queues.
+// gemvPanels is how many panels a product with one row takes at once: eight sums hide the latency of additions. What comes from memory hides behind
+// that, and comes fastest as one stream: one panel at a time.
 const gemvPanels = 4
 
 // gemvAhead is how far B is fetched ahead, in bytes of a panel.
 const gemvAhead = 256
 
-// gemv generates the product of a vector and four panels of a packed matrix.
+// gemv generates the product of a vector and one or four panels of a packed matrix.
 func gemv() {
-	for _, wide := range []bool{true, false} {
-		sums, factor, size, name := z[:8], Op(Z8), 64, "asmGemv512"
+	for _, v := range []struct {
+		name   string
+		panels int
+		wide   bool
+	}{{"asmGemv512", gemvPanels, true}, {"asmGemvOne512", 1, true}, {"asmGemv2", gemvPanels, false}, {"asmGemvOne2", 1, false}} {
+		name, wide := v.name, v.wide
+		sums, factor, size := z[:2*v.panels], Op(Z8), 64
 		if !wide {
-			sums, factor, size, name = y[:8], Y8, 32, "asmGemv2"
+			sums, factor, size = y[:2*v.panels], Y8, 32
 		}
 		TEXT(name, NOSPLIT|NOFRAME, "func(k int, a, b *float32, stride int, c *float32, add int, bias, clamp *float32)")
 		Pragma("noescape")
-		Doc(name + " computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and four panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.")
+		Doc(name + " computes C = A·B, or C + A·B if add is not 0, for one row of k > 0 numbers and " + fmt.Sprint(v.panels) + " panels of B, which are stride bytes apart. Bias is added if it is not nil, and the result kept within the two numbers of clamp if that is not nil; NaN stays.")
 		Load(Param("k"), RAX)
 		Load(Param("a"), RBX)
-		b := []GPPhysical{RCX, R8, R9, R10}
+		b := []GPPhysical{RCX, R8, R9, R10}[:v.panels]
 		Load(Param("b"), b[0])
 		Load(Param("stride"), RSI)
 		Load(Param("c"), RDX)
 		Load(Param("add"), RDI)
-		for p := 1; p < gemvPanels; p++ {
+		for p := 1; p < v.panels; p++ {
 			LEAQ(Mem{Base: b[p-1], Index: RSI, Scale: 1}, b[p])
 		}
 		for _, s := range sums {
