@@ -1522,11 +1522,10 @@ loop:
 	VFMADD213PS  Y6, Y10, Y12
 	VADDPS       vec_3f800000<>+0(SB), Y11, Y5
 	VADDPS       vec_3f800000<>+0(SB), Y12, Y6
-	VMOVUPS      Y5, Y5
-	VMOVUPS      Y6, Y6
 	VCVTPS2DQ    Y7, Y7
 	VPSRAD       $0x01, Y7, Y9
 	VPSUBD       Y9, Y7, Y7
+	VMOVUPS      Y5, Y5
 	VPADDD       vec_0000007f<>+0(SB), Y9, Y9
 	VPSLLD       $0x17, Y9, Y9
 	VMULPS       Y9, Y5, Y5
@@ -1536,6 +1535,7 @@ loop:
 	VCVTPS2DQ    Y8, Y7
 	VPSRAD       $0x01, Y7, Y8
 	VPSUBD       Y8, Y7, Y7
+	VMOVUPS      Y6, Y6
 	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y6, Y6
@@ -1589,11 +1589,10 @@ rest:
 	VFMADD213PS  Y2, Y9, Y11
 	VADDPS       vec_3f800000<>+0(SB), Y10, Y2
 	VADDPS       vec_3f800000<>+0(SB), Y11, Y5
-	VMOVUPS      Y2, Y2
-	VMOVUPS      Y5, Y5
 	VCVTPS2DQ    Y6, Y6
 	VPSRAD       $0x01, Y6, Y8
 	VPSUBD       Y8, Y6, Y6
+	VMOVUPS      Y2, Y2
 	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
 	VPSLLD       $0x17, Y8, Y8
 	VMULPS       Y8, Y2, Y2
@@ -1603,6 +1602,7 @@ rest:
 	VCVTPS2DQ    Y7, Y6
 	VPSRAD       $0x01, Y6, Y7
 	VPSUBD       Y7, Y6, Y6
+	VMOVUPS      Y5, Y5
 	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
 	VPSLLD       $0x17, Y7, Y7
 	VMULPS       Y7, Y5, Y5

@@ -14,12 +14,12 @@ func asmBlock512(dst *float32, src *float32, channels int, plane int, pixels int
 //go:noescape
 func asmUnblock512(dst *float32, src *float32, channels int, plane int, pixels int)
 
-// asmBlock2 is Block16 for 8 channels and a positive multiple of 8 pixels.
+// asmBlock2 is Block16 for 8 lanes and a positive multiple of 8 pixels.
 //
 //go:noescape
-func asmBlock2(dst *float32, src *float32, plane int, pixels int)
+func asmBlock2(dst *float32, src *float32, channels int, plane int, pixels int)
 
-// asmUnblock2 is Unblock16 for 8 channels and a positive multiple of 8 pixels.
+// asmUnblock2 is Unblock16 for up to 8 channels and a positive multiple of 8 pixels.
 //
 //go:noescape
-func asmUnblock2(dst *float32, src *float32, plane int, pixels int)
+func asmUnblock2(dst *float32, src *float32, channels int, plane int, pixels int)

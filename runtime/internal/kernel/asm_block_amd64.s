@@ -418,13 +418,14 @@ next:
 	VZEROUPPER
 	RET
 
-// func asmBlock2(dst *float32, src *float32, plane int, pixels int)
+// func asmBlock2(dst *float32, src *float32, channels int, plane int, pixels int)
 // Requires: AVX
-TEXT ·asmBlock2(SB), NOSPLIT|NOFRAME, $0-32
+TEXT ·asmBlock2(SB), NOSPLIT|NOFRAME, $0-40
 	MOVQ dst+0(FP), CX
 	MOVQ src+8(FP), BX
-	MOVQ plane+16(FP), R9
-	MOVQ pixels+24(FP), AX
+	MOVQ channels+16(FP), DX
+	MOVQ plane+24(FP), R9
+	MOVQ pixels+32(FP), AX
 	SHLQ $0x02, R9
 	LEAQ (R9)(R9*2), R13
 	LEAQ (BX)(R13*1), R8
@@ -434,14 +435,40 @@ TEXT ·asmBlock2(SB), NOSPLIT|NOFRAME, $0-32
 	LEAQ (R12)(R13*1), SI
 
 loop:
-	VMOVUPS    (BX), Y0
-	VMOVUPS    (BX)(R9*1), Y1
-	VMOVUPS    (BX)(R9*2), Y2
-	VMOVUPS    (R8), Y3
-	VMOVUPS    (R8)(R9*1), Y4
-	VMOVUPS    (R8)(R9*2), Y5
-	VMOVUPS    (R10), Y6
-	VMOVUPS    (R10)(R9*1), Y7
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	CMPQ    DX, $0x00
+	JLE     turn
+	VMOVUPS (BX), Y0
+	CMPQ    DX, $0x01
+	JLE     turn
+	VMOVUPS (BX)(R9*1), Y1
+	CMPQ    DX, $0x02
+	JLE     turn
+	VMOVUPS (BX)(R9*2), Y2
+	CMPQ    DX, $0x03
+	JLE     turn
+	VMOVUPS (R8), Y3
+	CMPQ    DX, $0x04
+	JLE     turn
+	VMOVUPS (R8)(R9*1), Y4
+	CMPQ    DX, $0x05
+	JLE     turn
+	VMOVUPS (R8)(R9*2), Y5
+	CMPQ    DX, $0x06
+	JLE     turn
+	VMOVUPS (R10), Y6
+	CMPQ    DX, $0x07
+	JLE     turn
+	VMOVUPS (R10)(R9*1), Y7
+
+turn:
 	VUNPCKLPS  Y1, Y0, Y8
 	VUNPCKHPS  Y1, Y0, Y9
 	VUNPCKLPS  Y3, Y2, Y10
@@ -483,13 +510,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func asmUnblock2(dst *float32, src *float32, plane int, pixels int)
+// func asmUnblock2(dst *float32, src *float32, channels int, plane int, pixels int)
 // Requires: AVX
-TEXT ·asmUnblock2(SB), NOSPLIT|NOFRAME, $0-32
+TEXT ·asmUnblock2(SB), NOSPLIT|NOFRAME, $0-40
 	MOVQ src+8(FP), CX
 	MOVQ dst+0(FP), BX
-	MOVQ plane+16(FP), R9
-	MOVQ pixels+24(FP), AX
+	MOVQ channels+16(FP), DX
+	MOVQ plane+24(FP), R9
+	MOVQ pixels+32(FP), AX
 	SHLQ $0x02, R9
 	LEAQ (R9)(R9*2), R13
 	LEAQ (BX)(R13*1), R8
@@ -531,19 +559,37 @@ loop:
 	VPERM2F128 $0x31, Y6, Y2, Y14
 	VPERM2F128 $0x20, Y7, Y3, Y11
 	VPERM2F128 $0x31, Y7, Y3, Y15
+	CMPQ       DX, $0x00
+	JLE        next
 	VMOVUPS    Y8, (BX)
+	CMPQ       DX, $0x01
+	JLE        next
 	VMOVUPS    Y9, (BX)(R9*1)
+	CMPQ       DX, $0x02
+	JLE        next
 	VMOVUPS    Y10, (BX)(R9*2)
+	CMPQ       DX, $0x03
+	JLE        next
 	VMOVUPS    Y11, (R8)
+	CMPQ       DX, $0x04
+	JLE        next
 	VMOVUPS    Y12, (R8)(R9*1)
+	CMPQ       DX, $0x05
+	JLE        next
 	VMOVUPS    Y13, (R8)(R9*2)
+	CMPQ       DX, $0x06
+	JLE        next
 	VMOVUPS    Y14, (R10)
+	CMPQ       DX, $0x07
+	JLE        next
 	VMOVUPS    Y15, (R10)(R9*1)
-	ADDQ       $0x20, BX
-	ADDQ       $0x20, R8
-	ADDQ       $0x20, R10
-	ADDQ       $0x00000200, CX
-	SUBQ       $0x08, AX
-	JG         loop
+
+next:
+	ADDQ $0x20, BX
+	ADDQ $0x20, R8
+	ADDQ $0x20, R10
+	ADDQ $0x00000200, CX
+	SUBQ $0x08, AX
+	JG   loop
 	VZEROUPPER
 	RET

@@ -34,6 +34,16 @@ func asmDepthwise512K7S1(t *byte)
 //go:noescape
 func asmDepthwise2K3S1(t *byte)
 
+// asmDepthwise2K5S1 computes the Depthwise *t, 5 × 5 taps with stride 1.
+//
+//go:noescape
+func asmDepthwise2K5S1(t *byte)
+
+// asmDepthwise2K5S2 computes the Depthwise *t, 5 × 5 taps with stride 2.
+//
+//go:noescape
+func asmDepthwise2K5S2(t *byte)
+
 // asmDepthwise512 computes the Depthwise *t, whatever its kernel.
 //
 //go:noescape

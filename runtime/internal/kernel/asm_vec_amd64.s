@@ -804,7 +804,7 @@ done:
 // func asmElu512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·asmElu512(SB), NOSPLIT, $0-32
-	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_c2a00000<>+0(SB), Z0
 	VBROADCASTSS vec_7f800000<>+0(SB), Z1
 	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z1
 	VBROADCASTSS vec_3f317200<>+0(SB), Z5
@@ -914,23 +914,23 @@ done:
 	VZEROUPPER
 	RET
 
-DATA vec_c2d00000<>+0(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+4(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+8(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+12(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+16(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+20(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+24(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+28(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+32(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+36(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+40(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+44(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+48(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+52(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+56(SB)/4, $0xc2d00000
-DATA vec_c2d00000<>+60(SB)/4, $0xc2d00000
-GLOBL vec_c2d00000<>(SB), RODATA|NOPTR, $64
+DATA vec_c2a00000<>+0(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+4(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+8(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+12(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+16(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+20(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+24(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+28(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+32(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+36(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+40(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+44(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+48(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+52(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+56(SB)/4, $0xc2a00000
+DATA vec_c2a00000<>+60(SB)/4, $0xc2a00000
+GLOBL vec_c2a00000<>(SB), RODATA|NOPTR, $64
 
 DATA vec_7f800000<>+0(SB)/4, $0x7f800000
 DATA vec_7f800000<>+4(SB)/4, $0x7f800000
@@ -1108,7 +1108,7 @@ TEXT ·asmElu2(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS      (CX), Y1
 	VMOVUPS      32(CX), Y2
-	VMOVUPS      vec_c2d00000<>+0(SB), Y3
+	VMOVUPS      vec_c2a00000<>+0(SB), Y3
 	VMAXPS       Y1, Y3, Y4
 	VMAXPS       Y2, Y3, Y3
 	VMOVUPS      Y4, Y4
@@ -1135,31 +1135,16 @@ loop:
 	VMULPS       Y3, Y3, Y10
 	VFMADD213PS  Y4, Y7, Y9
 	VFMADD213PS  Y3, Y8, Y10
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VMOVUPS      Y3, Y4
-	VMOVUPS      Y3, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y7
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VCVTPS2DQ    Y6, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VSUBPS       vec_3f800000<>+0(SB), Y4, Y5
-	VSUBPS       vec_3f800000<>+0(SB), Y3, Y6
-	VFMADD213PS  Y5, Y4, Y9
-	VFMADD213PS  Y6, Y3, Y10
+	VCVTPS2DQ    Y5, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vec_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y6, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vec_3f800000<>+0(SB), Y4, Y4
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y5
+	VSUBPS       vec_3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS  Y5, Y3, Y9
+	VFMADD213PS  Y6, Y4, Y10
 	VMULPS       Y0, Y9, Y3
 	VMULPS       Y0, Y10, Y4
 	VCMPPS       $0x01, vec_00000000<>+0(SB), Y1, Y5
@@ -1186,7 +1171,7 @@ single:
 	LEAQ         vecLanes<>+32(SB), SI
 	VMOVUPS      (SI)(BX*4), Y1
 	VMASKMOVPS   (CX), Y1, Y2
-	VMOVUPS      vec_c2d00000<>+0(SB), Y3
+	VMOVUPS      vec_c2a00000<>+0(SB), Y3
 	VMAXPS       Y2, Y3, Y3
 	VMOVUPS      Y3, Y3
 	VMULPS       vec_3fb8aa3b<>+0(SB), Y3, Y4
@@ -1200,17 +1185,9 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y3, Y5
 	VMULPS       Y3, Y3, Y6
 	VFMADD213PS  Y3, Y5, Y6
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VMOVUPS      Y3, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vec_3f800000<>+0(SB), Y3, Y3
 	VSUBPS       vec_3f800000<>+0(SB), Y3, Y4
 	VFMADD213PS  Y4, Y3, Y6
 	VMULPS       Y0, Y6, Y3
@@ -1226,28 +1203,10 @@ done:
 	VZEROUPPER
 	RET
 
-DATA vec_0000007f<>+0(SB)/4, $0x0000007f
-DATA vec_0000007f<>+4(SB)/4, $0x0000007f
-DATA vec_0000007f<>+8(SB)/4, $0x0000007f
-DATA vec_0000007f<>+12(SB)/4, $0x0000007f
-DATA vec_0000007f<>+16(SB)/4, $0x0000007f
-DATA vec_0000007f<>+20(SB)/4, $0x0000007f
-DATA vec_0000007f<>+24(SB)/4, $0x0000007f
-DATA vec_0000007f<>+28(SB)/4, $0x0000007f
-DATA vec_0000007f<>+32(SB)/4, $0x0000007f
-DATA vec_0000007f<>+36(SB)/4, $0x0000007f
-DATA vec_0000007f<>+40(SB)/4, $0x0000007f
-DATA vec_0000007f<>+44(SB)/4, $0x0000007f
-DATA vec_0000007f<>+48(SB)/4, $0x0000007f
-DATA vec_0000007f<>+52(SB)/4, $0x0000007f
-DATA vec_0000007f<>+56(SB)/4, $0x0000007f
-DATA vec_0000007f<>+60(SB)/4, $0x0000007f
-GLOBL vec_0000007f<>(SB), RODATA|NOPTR, $64
-
 // func asmSelu512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·asmSelu512(SB), NOSPLIT, $0-32
-	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_c2a00000<>+0(SB), Z0
 	VBROADCASTSS vec_7f800000<>+0(SB), Z1
 	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z1
 	VBROADCASTSS vec_3f317200<>+0(SB), Z5
@@ -1376,7 +1335,7 @@ TEXT ·asmSelu2(SB), NOSPLIT, $0-32
 loop:
 	VMOVUPS      (CX), Y2
 	VMOVUPS      32(CX), Y3
-	VMOVUPS      vec_c2d00000<>+0(SB), Y4
+	VMOVUPS      vec_c2a00000<>+0(SB), Y4
 	VMAXPS       Y2, Y4, Y5
 	VMAXPS       Y3, Y4, Y4
 	VMOVUPS      Y5, Y5
@@ -1403,31 +1362,16 @@ loop:
 	VMULPS       Y4, Y4, Y11
 	VFMADD213PS  Y5, Y8, Y10
 	VFMADD213PS  Y4, Y9, Y11
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMOVUPS      Y4, Y5
-	VMOVUPS      Y4, Y4
-	VCVTPS2DQ    Y6, Y6
-	VPSRAD       $0x01, Y6, Y8
-	VPSUBD       Y8, Y6, Y6
-	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y8, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VCVTPS2DQ    Y7, Y6
-	VPSRAD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
-	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VSUBPS       vec_3f800000<>+0(SB), Y5, Y6
-	VSUBPS       vec_3f800000<>+0(SB), Y4, Y7
-	VFMADD213PS  Y6, Y5, Y10
-	VFMADD213PS  Y7, Y4, Y11
+	VCVTPS2DQ    Y6, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vec_3f800000<>+0(SB), Y4, Y4
+	VCVTPS2DQ    Y7, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VPADDD       vec_3f800000<>+0(SB), Y5, Y5
+	VSUBPS       vec_3f800000<>+0(SB), Y4, Y6
+	VSUBPS       vec_3f800000<>+0(SB), Y5, Y7
+	VFMADD213PS  Y6, Y4, Y10
+	VFMADD213PS  Y7, Y5, Y11
 	VMULPS       Y0, Y10, Y4
 	VMULPS       Y0, Y11, Y5
 	VCMPPS       $0x01, vec_00000000<>+0(SB), Y2, Y6
@@ -1456,7 +1400,7 @@ single:
 	LEAQ         vecLanes<>+32(SB), SI
 	VMOVUPS      (SI)(BX*4), Y2
 	VMASKMOVPS   (CX), Y2, Y3
-	VMOVUPS      vec_c2d00000<>+0(SB), Y4
+	VMOVUPS      vec_c2a00000<>+0(SB), Y4
 	VMAXPS       Y3, Y4, Y4
 	VMOVUPS      Y4, Y4
 	VMULPS       vec_3fb8aa3b<>+0(SB), Y4, Y5
@@ -1470,17 +1414,9 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y4, Y6
 	VMULPS       Y4, Y4, Y7
 	VFMADD213PS  Y4, Y6, Y7
-	VMOVUPS      vec_3f800000<>+0(SB), Y4
-	VMOVUPS      Y4, Y4
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
+	VCVTPS2DQ    Y5, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vec_3f800000<>+0(SB), Y4, Y4
 	VSUBPS       vec_3f800000<>+0(SB), Y4, Y5
 	VFMADD213PS  Y5, Y4, Y7
 	VMULPS       Y0, Y7, Y4
@@ -1500,7 +1436,7 @@ done:
 // func asmCelu512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
 TEXT ·asmCelu512(SB), NOSPLIT, $0-32
-	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_c2a00000<>+0(SB), Z0
 	VBROADCASTSS vec_7f800000<>+0(SB), Z1
 	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z1
 	VBROADCASTSS vec_3f317200<>+0(SB), Z5
@@ -1632,7 +1568,7 @@ loop:
 	VMOVUPS      32(CX), Y2
 	VDIVPS       Y0, Y1, Y3
 	VDIVPS       Y0, Y2, Y4
-	VMOVUPS      vec_c2d00000<>+0(SB), Y5
+	VMOVUPS      vec_c2a00000<>+0(SB), Y5
 	VMAXPS       Y3, Y5, Y3
 	VMAXPS       Y4, Y5, Y4
 	VMOVUPS      Y3, Y3
@@ -1659,31 +1595,16 @@ loop:
 	VMULPS       Y4, Y4, Y10
 	VFMADD213PS  Y3, Y7, Y9
 	VFMADD213PS  Y4, Y8, Y10
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VMOVUPS      Y3, Y4
-	VMOVUPS      Y3, Y3
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y7
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VCVTPS2DQ    Y6, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VSUBPS       vec_3f800000<>+0(SB), Y4, Y5
-	VSUBPS       vec_3f800000<>+0(SB), Y3, Y6
-	VFMADD213PS  Y5, Y4, Y9
-	VFMADD213PS  Y6, Y3, Y10
+	VCVTPS2DQ    Y5, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vec_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ    Y6, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       vec_3f800000<>+0(SB), Y4, Y4
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y5
+	VSUBPS       vec_3f800000<>+0(SB), Y4, Y6
+	VFMADD213PS  Y5, Y3, Y9
+	VFMADD213PS  Y6, Y4, Y10
 	VMULPS       Y0, Y9, Y3
 	VMULPS       Y0, Y10, Y4
 	VADDPS       vec_00000000<>+0(SB), Y1, Y5
@@ -1713,7 +1634,7 @@ single:
 	VMOVUPS      (SI)(BX*4), Y1
 	VMASKMOVPS   (CX), Y1, Y2
 	VDIVPS       Y0, Y2, Y3
-	VMOVUPS      vec_c2d00000<>+0(SB), Y4
+	VMOVUPS      vec_c2a00000<>+0(SB), Y4
 	VMAXPS       Y3, Y4, Y3
 	VMOVUPS      Y3, Y3
 	VMULPS       vec_3fb8aa3b<>+0(SB), Y3, Y4
@@ -1727,17 +1648,9 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y3, Y5
 	VMULPS       Y3, Y3, Y6
 	VFMADD213PS  Y3, Y5, Y6
-	VMOVUPS      vec_3f800000<>+0(SB), Y3
-	VMOVUPS      Y3, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vec_3f800000<>+0(SB), Y3, Y3
 	VSUBPS       vec_3f800000<>+0(SB), Y3, Y4
 	VFMADD213PS  Y4, Y3, Y6
 	VMULPS       Y0, Y6, Y3
@@ -1757,7 +1670,7 @@ done:
 // func asmSigmoid512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·asmSigmoid512(SB), NOSPLIT, $0-32
-	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_c2a00000<>+0(SB), Z0
 	VBROADCASTSS vec_42b20000<>+0(SB), Z1
 	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z2
 	VBROADCASTSS vec_3f317200<>+0(SB), Z3
@@ -1814,8 +1727,8 @@ loop:
 	VADDPS       Z10, Z20, Z14
 	VSCALEFPS    Z15, Z13, Z13
 	VSCALEFPS    Z16, Z14, Z14
-	VADDPS       Z12, Z13, Z13
-	VADDPS       Z12, Z14, Z14
+	VADDPS       Z10, Z13, Z13
+	VADDPS       Z10, Z14, Z14
 	VDIVPS       Z13, Z12, Z13
 	VDIVPS       Z14, Z12, Z14
 	VMOVUPS      Z13, (AX)
@@ -1855,7 +1768,7 @@ single:
 	VFMADD213PS  Z13, Z15, Z16
 	VADDPS       Z10, Z16, Z13
 	VSCALEFPS    Z14, Z13, Z13
-	VADDPS       Z12, Z13, Z13
+	VADDPS       Z10, Z13, Z13
 	VDIVPS       Z13, Z12, Z13
 	VMOVUPS      Z13, K1, (AX)
 	ADDQ         $0x00000040, CX
@@ -1921,7 +1834,7 @@ loop:
 	VMOVUPS      vec_42b20000<>+0(SB), Y2
 	VMINPS       Y0, Y2, Y0
 	VMINPS       Y1, Y2, Y1
-	VMOVUPS      vec_c2d00000<>+0(SB), Y2
+	VMOVUPS      vec_c2a00000<>+0(SB), Y2
 	VMAXPS       Y0, Y2, Y0
 	VMAXPS       Y1, Y2, Y1
 	VMOVUPS      Y0, Y0
@@ -1948,35 +1861,23 @@ loop:
 	VMULPS       Y1, Y1, Y7
 	VFMADD213PS  Y0, Y4, Y6
 	VFMADD213PS  Y1, Y5, Y7
-	VADDPS       vec_3f800000<>+0(SB), Y6, Y0
-	VADDPS       vec_3f800000<>+0(SB), Y7, Y1
-	VMOVUPS      Y0, Y0
-	VMOVUPS      Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VPADDD       vec_0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y0, Y0
-	VCVTPS2DQ    Y3, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       vec_0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VPADDD       vec_0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VADDPS       vec_3f800000<>+0(SB), Y0, Y0
-	VADDPS       vec_3f800000<>+0(SB), Y1, Y1
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VDIVPS       Y0, Y2, Y0
-	VDIVPS       Y1, Y2, Y1
-	VMOVUPS      Y0, (AX)
-	VMOVUPS      Y1, 32(AX)
+	VMOVUPS      vec_3f000000<>+0(SB), Y0
+	VFMADD213PS  vec_3f000000<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_3f000000<>+0(SB), Y0, Y7
+	VCVTPS2DQ    Y2, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       Y0, Y6, Y6
+	VCVTPS2DQ    Y3, Y0
+	VPSLLD       $0x17, Y0, Y0
+	VPADDD       Y0, Y7, Y7
+	VMOVUPS      vec_40000000<>+0(SB), Y0
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y6
+	VFMADD213PS  vec_3f800000<>+0(SB), Y0, Y7
+	VMOVUPS      vec_3f800000<>+0(SB), Y0
+	VDIVPS       Y6, Y0, Y1
+	VDIVPS       Y7, Y0, Y0
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      Y0, 32(AX)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, DX
@@ -1998,7 +1899,7 @@ single:
 	VXORPS       vec_80000000<>+0(SB), Y1, Y1
 	VMOVUPS      vec_42b20000<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y1
-	VMOVUPS      vec_c2d00000<>+0(SB), Y2
+	VMOVUPS      vec_c2a00000<>+0(SB), Y2
 	VMAXPS       Y1, Y2, Y1
 	VMOVUPS      Y1, Y1
 	VMULPS       vec_3fb8aa3b<>+0(SB), Y1, Y2
@@ -2012,20 +1913,15 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y1, Y3
 	VMULPS       Y1, Y1, Y4
 	VFMADD213PS  Y1, Y3, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y1
-	VMOVUPS      Y1, Y1
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y3
-	VPSUBD       Y3, Y2, Y2
-	VPADDD       vec_0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y1, Y1
-	VPADDD       vec_0000007f<>+0(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y1, Y1
-	VADDPS       vec_3f800000<>+0(SB), Y1, Y1
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VDIVPS       Y1, Y2, Y1
+	VMOVUPS      vec_3f000000<>+0(SB), Y1
+	VFMADD213PS  vec_3f000000<>+0(SB), Y1, Y4
+	VCVTPS2DQ    Y2, Y1
+	VPSLLD       $0x17, Y1, Y1
+	VPADDD       Y1, Y4, Y4
+	VMOVUPS      vec_40000000<>+0(SB), Y1
+	VFMADD213PS  vec_3f800000<>+0(SB), Y1, Y4
+	VMOVUPS      vec_3f800000<>+0(SB), Y1
+	VDIVPS       Y4, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, AX
@@ -2036,10 +1932,46 @@ done:
 	VZEROUPPER
 	RET
 
+DATA vec_3f000000<>+0(SB)/4, $0x3f000000
+DATA vec_3f000000<>+4(SB)/4, $0x3f000000
+DATA vec_3f000000<>+8(SB)/4, $0x3f000000
+DATA vec_3f000000<>+12(SB)/4, $0x3f000000
+DATA vec_3f000000<>+16(SB)/4, $0x3f000000
+DATA vec_3f000000<>+20(SB)/4, $0x3f000000
+DATA vec_3f000000<>+24(SB)/4, $0x3f000000
+DATA vec_3f000000<>+28(SB)/4, $0x3f000000
+DATA vec_3f000000<>+32(SB)/4, $0x3f000000
+DATA vec_3f000000<>+36(SB)/4, $0x3f000000
+DATA vec_3f000000<>+40(SB)/4, $0x3f000000
+DATA vec_3f000000<>+44(SB)/4, $0x3f000000
+DATA vec_3f000000<>+48(SB)/4, $0x3f000000
+DATA vec_3f000000<>+52(SB)/4, $0x3f000000
+DATA vec_3f000000<>+56(SB)/4, $0x3f000000
+DATA vec_3f000000<>+60(SB)/4, $0x3f000000
+GLOBL vec_3f000000<>(SB), RODATA|NOPTR, $64
+
+DATA vec_40000000<>+0(SB)/4, $0x40000000
+DATA vec_40000000<>+4(SB)/4, $0x40000000
+DATA vec_40000000<>+8(SB)/4, $0x40000000
+DATA vec_40000000<>+12(SB)/4, $0x40000000
+DATA vec_40000000<>+16(SB)/4, $0x40000000
+DATA vec_40000000<>+20(SB)/4, $0x40000000
+DATA vec_40000000<>+24(SB)/4, $0x40000000
+DATA vec_40000000<>+28(SB)/4, $0x40000000
+DATA vec_40000000<>+32(SB)/4, $0x40000000
+DATA vec_40000000<>+36(SB)/4, $0x40000000
+DATA vec_40000000<>+40(SB)/4, $0x40000000
+DATA vec_40000000<>+44(SB)/4, $0x40000000
+DATA vec_40000000<>+48(SB)/4, $0x40000000
+DATA vec_40000000<>+52(SB)/4, $0x40000000
+DATA vec_40000000<>+56(SB)/4, $0x40000000
+DATA vec_40000000<>+60(SB)/4, $0x40000000
+GLOBL vec_40000000<>(SB), RODATA|NOPTR, $64
+
 // func asmSwish512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·asmSwish512(SB), NOSPLIT, $0-32
-	VBROADCASTSS vec_c2d00000<>+0(SB), Z0
+	VBROADCASTSS vec_c2a00000<>+0(SB), Z0
 	VBROADCASTSS vec_42b20000<>+0(SB), Z1
 	VBROADCASTSS vec_3fb8aa3b<>+0(SB), Z2
 	VBROADCASTSS vec_3f317200<>+0(SB), Z3
@@ -2050,10 +1982,9 @@ TEXT ·asmSwish512(SB), NOSPLIT, $0-32
 	VBROADCASTSS vec_3c091cbe<>+0(SB), Z8
 	VBROADCASTSS vec_3ab528cc<>+0(SB), Z9
 	VBROADCASTSS vec_3f800000<>+0(SB), Z10
-	VBROADCASTSS vec_3f800000<>+0(SB), Z11
-	VBROADCASTSS alpha+24(FP), Z12
-	VBROADCASTSS vec_80000000<>+0(SB), Z13
-	VXORPS       Z13, Z12, Z12
+	VBROADCASTSS alpha+24(FP), Z11
+	VBROADCASTSS vec_80000000<>+0(SB), Z12
+	VXORPS       Z12, Z11, Z11
 	MOVQ         dst+0(FP), AX
 	MOVQ         src+8(FP), CX
 	MOVQ         n+16(FP), DX
@@ -2062,48 +1993,48 @@ TEXT ·asmSwish512(SB), NOSPLIT, $0-32
 	PCALIGN      $0x40
 
 loop:
-	VMOVUPS      (CX), Z13
-	VMOVUPS      64(CX), Z14
-	VMULPS       Z12, Z13, Z15
-	VMULPS       Z12, Z14, Z16
+	VMOVUPS      (CX), Z12
+	VMOVUPS      64(CX), Z13
+	VMULPS       Z11, Z12, Z14
+	VMULPS       Z11, Z13, Z15
+	VMINPS       Z14, Z1, Z14
 	VMINPS       Z15, Z1, Z15
-	VMINPS       Z16, Z1, Z16
+	VMAXPS       Z14, Z0, Z14
 	VMAXPS       Z15, Z0, Z15
-	VMAXPS       Z16, Z0, Z16
+	VMOVUPS      Z14, Z14
 	VMOVUPS      Z15, Z15
-	VMOVUPS      Z16, Z16
+	VMULPS       Z2, Z14, Z16
 	VMULPS       Z2, Z15, Z17
-	VMULPS       Z2, Z16, Z18
+	VRNDSCALEPS  $0x08, Z16, Z16
 	VRNDSCALEPS  $0x08, Z17, Z17
-	VRNDSCALEPS  $0x08, Z18, Z18
+	VFNMADD231PS Z3, Z16, Z14
 	VFNMADD231PS Z3, Z17, Z15
-	VFNMADD231PS Z3, Z18, Z16
+	VFNMADD231PS Z4, Z16, Z14
 	VFNMADD231PS Z4, Z17, Z15
-	VFNMADD231PS Z4, Z18, Z16
+	VMOVUPS      Z9, Z18
 	VMOVUPS      Z9, Z19
-	VMOVUPS      Z9, Z20
+	VFMADD213PS  Z8, Z14, Z18
 	VFMADD213PS  Z8, Z15, Z19
-	VFMADD213PS  Z8, Z16, Z20
+	VFMADD213PS  Z7, Z14, Z18
 	VFMADD213PS  Z7, Z15, Z19
-	VFMADD213PS  Z7, Z16, Z20
+	VFMADD213PS  Z6, Z14, Z18
 	VFMADD213PS  Z6, Z15, Z19
-	VFMADD213PS  Z6, Z16, Z20
+	VFMADD213PS  Z5, Z14, Z18
 	VFMADD213PS  Z5, Z15, Z19
-	VFMADD213PS  Z5, Z16, Z20
+	VMULPS       Z14, Z14, Z20
 	VMULPS       Z15, Z15, Z21
-	VMULPS       Z16, Z16, Z22
+	VFMADD213PS  Z14, Z18, Z20
 	VFMADD213PS  Z15, Z19, Z21
-	VFMADD213PS  Z16, Z20, Z22
+	VADDPS       Z10, Z20, Z14
 	VADDPS       Z10, Z21, Z15
-	VADDPS       Z10, Z22, Z16
+	VSCALEFPS    Z16, Z14, Z14
 	VSCALEFPS    Z17, Z15, Z15
-	VSCALEFPS    Z18, Z16, Z16
-	VADDPS       Z11, Z15, Z15
-	VADDPS       Z11, Z16, Z16
+	VADDPS       Z10, Z14, Z14
+	VADDPS       Z10, Z15, Z15
+	VDIVPS       Z14, Z12, Z12
 	VDIVPS       Z15, Z13, Z13
-	VDIVPS       Z16, Z14, Z14
-	VMOVUPS      Z13, (AX)
-	VMOVUPS      Z14, 64(AX)
+	VMOVUPS      Z12, (AX)
+	VMOVUPS      Z13, 64(AX)
 	ADDQ         $0x00000080, CX
 	ADDQ         $0x00000080, AX
 	SUBQ         $0x00000020, DX
@@ -2121,27 +2052,27 @@ single:
 	MOVQ         $-1, SI
 	BZHIQ        BX, SI, SI
 	KMOVW        SI, K1
-	VMOVUPS.Z    (CX), K1, Z13
-	VMULPS       Z12, Z13, Z14
-	VMINPS       Z14, Z1, Z14
-	VMAXPS       Z14, Z0, Z14
-	VMOVUPS      Z14, Z14
-	VMULPS       Z2, Z14, Z15
-	VRNDSCALEPS  $0x08, Z15, Z15
-	VFNMADD231PS Z3, Z15, Z14
-	VFNMADD231PS Z4, Z15, Z14
-	VMOVUPS      Z9, Z16
-	VFMADD213PS  Z8, Z14, Z16
-	VFMADD213PS  Z7, Z14, Z16
-	VFMADD213PS  Z6, Z14, Z16
-	VFMADD213PS  Z5, Z14, Z16
-	VMULPS       Z14, Z14, Z17
-	VFMADD213PS  Z14, Z16, Z17
-	VADDPS       Z10, Z17, Z14
-	VSCALEFPS    Z15, Z14, Z14
-	VADDPS       Z11, Z14, Z14
-	VDIVPS       Z14, Z13, Z13
-	VMOVUPS      Z13, K1, (AX)
+	VMOVUPS.Z    (CX), K1, Z12
+	VMULPS       Z11, Z12, Z13
+	VMINPS       Z13, Z1, Z13
+	VMAXPS       Z13, Z0, Z13
+	VMOVUPS      Z13, Z13
+	VMULPS       Z2, Z13, Z14
+	VRNDSCALEPS  $0x08, Z14, Z14
+	VFNMADD231PS Z3, Z14, Z13
+	VFNMADD231PS Z4, Z14, Z13
+	VMOVUPS      Z9, Z15
+	VFMADD213PS  Z8, Z13, Z15
+	VFMADD213PS  Z7, Z13, Z15
+	VFMADD213PS  Z6, Z13, Z15
+	VFMADD213PS  Z5, Z13, Z15
+	VMULPS       Z13, Z13, Z16
+	VFMADD213PS  Z13, Z15, Z16
+	VADDPS       Z10, Z16, Z13
+	VSCALEFPS    Z14, Z13, Z13
+	VADDPS       Z10, Z13, Z13
+	VDIVPS       Z13, Z12, Z12
+	VMOVUPS      Z12, K1, (AX)
 	ADDQ         $0x00000040, CX
 	ADDQ         $0x00000040, AX
 	SUBQ         $0x00000010, DX
@@ -2171,7 +2102,7 @@ loop:
 	VMOVUPS      vec_42b20000<>+0(SB), Y5
 	VMINPS       Y3, Y5, Y3
 	VMINPS       Y4, Y5, Y4
-	VMOVUPS      vec_c2d00000<>+0(SB), Y5
+	VMOVUPS      vec_c2a00000<>+0(SB), Y5
 	VMAXPS       Y3, Y5, Y3
 	VMAXPS       Y4, Y5, Y4
 	VMOVUPS      Y3, Y3
@@ -2198,32 +2129,20 @@ loop:
 	VMULPS       Y4, Y4, Y10
 	VFMADD213PS  Y3, Y7, Y9
 	VFMADD213PS  Y4, Y8, Y10
-	VADDPS       vec_3f800000<>+0(SB), Y9, Y3
-	VADDPS       vec_3f800000<>+0(SB), Y10, Y4
-	VMOVUPS      Y3, Y3
-	VMOVUPS      Y4, Y4
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y7
-	VPSUBD       Y7, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VCVTPS2DQ    Y6, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VADDPS       vec_3f800000<>+0(SB), Y3, Y3
-	VADDPS       vec_3f800000<>+0(SB), Y4, Y4
-	VDIVPS       Y3, Y1, Y1
-	VDIVPS       Y4, Y2, Y2
+	VMOVUPS      vec_3f000000<>+0(SB), Y3
+	VFMADD213PS  vec_3f000000<>+0(SB), Y3, Y9
+	VFMADD213PS  vec_3f000000<>+0(SB), Y3, Y10
+	VCVTPS2DQ    Y5, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y9, Y9
+	VCVTPS2DQ    Y6, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y10, Y10
+	VMOVUPS      vec_40000000<>+0(SB), Y3
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y9
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y10
+	VDIVPS       Y9, Y1, Y1
+	VDIVPS       Y10, Y2, Y2
 	VMOVUPS      Y1, (AX)
 	VMOVUPS      Y2, 32(AX)
 	ADDQ         $0x00000040, CX
@@ -2247,7 +2166,7 @@ single:
 	VMULPS       Y0, Y2, Y3
 	VMOVUPS      vec_42b20000<>+0(SB), Y4
 	VMINPS       Y3, Y4, Y3
-	VMOVUPS      vec_c2d00000<>+0(SB), Y4
+	VMOVUPS      vec_c2a00000<>+0(SB), Y4
 	VMAXPS       Y3, Y4, Y3
 	VMOVUPS      Y3, Y3
 	VMULPS       vec_3fb8aa3b<>+0(SB), Y3, Y4
@@ -2261,19 +2180,14 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y3, Y5
 	VMULPS       Y3, Y3, Y6
 	VFMADD213PS  Y3, Y5, Y6
-	VADDPS       vec_3f800000<>+0(SB), Y6, Y3
-	VMOVUPS      Y3, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VADDPS       vec_3f800000<>+0(SB), Y3, Y3
-	VDIVPS       Y3, Y2, Y2
+	VMOVUPS      vec_3f000000<>+0(SB), Y3
+	VFMADD213PS  vec_3f000000<>+0(SB), Y3, Y6
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y6, Y6
+	VMOVUPS      vec_40000000<>+0(SB), Y3
+	VFMADD213PS  vec_3f800000<>+0(SB), Y3, Y6
+	VDIVPS       Y6, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (AX)
 	ADDQ         $0x00000020, CX
 	ADDQ         $0x00000020, AX
@@ -2460,24 +2374,6 @@ DATA vec_7fffffff<>+56(SB)/4, $0x7fffffff
 DATA vec_7fffffff<>+60(SB)/4, $0x7fffffff
 GLOBL vec_7fffffff<>(SB), RODATA|NOPTR, $64
 
-DATA vec_40000000<>+0(SB)/4, $0x40000000
-DATA vec_40000000<>+4(SB)/4, $0x40000000
-DATA vec_40000000<>+8(SB)/4, $0x40000000
-DATA vec_40000000<>+12(SB)/4, $0x40000000
-DATA vec_40000000<>+16(SB)/4, $0x40000000
-DATA vec_40000000<>+20(SB)/4, $0x40000000
-DATA vec_40000000<>+24(SB)/4, $0x40000000
-DATA vec_40000000<>+28(SB)/4, $0x40000000
-DATA vec_40000000<>+32(SB)/4, $0x40000000
-DATA vec_40000000<>+36(SB)/4, $0x40000000
-DATA vec_40000000<>+40(SB)/4, $0x40000000
-DATA vec_40000000<>+44(SB)/4, $0x40000000
-DATA vec_40000000<>+48(SB)/4, $0x40000000
-DATA vec_40000000<>+52(SB)/4, $0x40000000
-DATA vec_40000000<>+56(SB)/4, $0x40000000
-DATA vec_40000000<>+60(SB)/4, $0x40000000
-GLOBL vec_40000000<>(SB), RODATA|NOPTR, $64
-
 // func asmTanh2(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·asmTanh2(SB), NOSPLIT, $0-32
@@ -2522,31 +2418,16 @@ loop:
 	VMULPS       Y3, Y3, Y9
 	VFMADD213PS  Y2, Y6, Y8
 	VFMADD213PS  Y3, Y7, Y9
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VMOVUPS      Y2, Y3
-	VMOVUPS      Y2, Y2
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y6
-	VPSUBD       Y6, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VCVTPS2DQ    Y5, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y2, Y2
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VSUBPS       vec_3f800000<>+0(SB), Y3, Y4
-	VSUBPS       vec_3f800000<>+0(SB), Y2, Y5
-	VFMADD213PS  Y4, Y3, Y8
-	VFMADD213PS  Y5, Y2, Y9
+	VCVTPS2DQ    Y4, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vec_3f800000<>+0(SB), Y2, Y2
+	VCVTPS2DQ    Y5, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       vec_3f800000<>+0(SB), Y3, Y3
+	VSUBPS       vec_3f800000<>+0(SB), Y2, Y4
+	VSUBPS       vec_3f800000<>+0(SB), Y3, Y5
+	VFMADD213PS  Y4, Y2, Y8
+	VFMADD213PS  Y5, Y3, Y9
 	VADDPS       vec_40000000<>+0(SB), Y8, Y2
 	VADDPS       vec_40000000<>+0(SB), Y9, Y3
 	VDIVPS       Y2, Y8, Y2
@@ -2592,17 +2473,9 @@ single:
 	VFMADD213PS  vec_3efffffe<>+0(SB), Y2, Y4
 	VMULPS       Y2, Y2, Y5
 	VFMADD213PS  Y2, Y4, Y5
-	VMOVUPS      vec_3f800000<>+0(SB), Y2
-	VMOVUPS      Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
-	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VPADDD       vec_0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VCVTPS2DQ    Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       vec_3f800000<>+0(SB), Y2, Y2
 	VSUBPS       vec_3f800000<>+0(SB), Y2, Y3
 	VFMADD213PS  Y3, Y2, Y5
 	VADDPS       vec_40000000<>+0(SB), Y5, Y2
@@ -3119,28 +2992,28 @@ loop:
 	VFMADD213PS  vec_3f317218<>+0(SB), Y7, Y11
 	VFMADD213PS  vec_3f800000<>+0(SB), Y6, Y10
 	VFMADD213PS  vec_3f800000<>+0(SB), Y7, Y11
-	VMOVUPS      Y10, Y6
-	VMOVUPS      Y11, Y7
-	VCVTPS2DQ    Y8, Y8
-	VPSRAD       $0x01, Y8, Y10
-	VPSUBD       Y10, Y8, Y8
-	VPADDD       vec_0000007f<>+0(SB), Y10, Y10
-	VPSLLD       $0x17, Y10, Y10
-	VMULPS       Y10, Y6, Y6
-	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y8, Y6, Y6
-	VCVTPS2DQ    Y9, Y8
-	VPSRAD       $0x01, Y8, Y9
-	VPSUBD       Y9, Y8, Y8
-	VPADDD       vec_0000007f<>+0(SB), Y9, Y9
-	VPSLLD       $0x17, Y9, Y9
-	VMULPS       Y9, Y7, Y7
-	VPADDD       vec_0000007f<>+0(SB), Y8, Y8
-	VPSLLD       $0x17, Y8, Y8
-	VMULPS       Y8, Y7, Y7
-	VFNMADD231PS Y6, Y2, Y5
-	VFNMADD231PS Y7, Y3, Y4
+	VCVTPS2DQ    Y8, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VMOVUPS      Y10, Y8
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y8, Y8
+	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VCVTPS2DQ    Y9, Y6
+	VPSRAD       $0x01, Y6, Y7
+	VPSUBD       Y7, Y6, Y6
+	VMOVUPS      Y11, Y9
+	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
+	VPSLLD       $0x17, Y7, Y7
+	VMULPS       Y7, Y9, Y9
+	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y9, Y9
+	VFNMADD231PS Y8, Y2, Y5
+	VFNMADD231PS Y9, Y3, Y4
 	VCMPPS       $0x01, vec_7f800000<>+0(SB), Y0, Y2
 	VBLENDVPS    Y2, Y5, Y0, Y0
 	VCMPPS       $0x01, vec_7f800000<>+0(SB), Y1, Y2
@@ -3190,17 +3063,17 @@ single:
 	VFMADD213PS  vec_3e75fdee<>+0(SB), Y4, Y6
 	VFMADD213PS  vec_3f317218<>+0(SB), Y4, Y6
 	VFMADD213PS  vec_3f800000<>+0(SB), Y4, Y6
-	VMOVUPS      Y6, Y4
-	VCVTPS2DQ    Y5, Y5
-	VPSRAD       $0x01, Y5, Y6
-	VPSUBD       Y6, Y5, Y5
-	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y4, Y4
+	VCVTPS2DQ    Y5, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VMOVUPS      Y6, Y6
 	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y4, Y4
-	VFNMADD231PS Y4, Y2, Y3
+	VMULPS       Y5, Y6, Y6
+	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y6, Y6
+	VFNMADD231PS Y6, Y2, Y3
 	VCMPPS       $0x01, vec_7f800000<>+0(SB), Y1, Y2
 	VBLENDVPS    Y2, Y3, Y1, Y1
 	VMASKMOVPS   Y1, Y0, (AX)
@@ -3212,6 +3085,24 @@ single:
 done:
 	VZEROUPPER
 	RET
+
+DATA vec_0000007f<>+0(SB)/4, $0x0000007f
+DATA vec_0000007f<>+4(SB)/4, $0x0000007f
+DATA vec_0000007f<>+8(SB)/4, $0x0000007f
+DATA vec_0000007f<>+12(SB)/4, $0x0000007f
+DATA vec_0000007f<>+16(SB)/4, $0x0000007f
+DATA vec_0000007f<>+20(SB)/4, $0x0000007f
+DATA vec_0000007f<>+24(SB)/4, $0x0000007f
+DATA vec_0000007f<>+28(SB)/4, $0x0000007f
+DATA vec_0000007f<>+32(SB)/4, $0x0000007f
+DATA vec_0000007f<>+36(SB)/4, $0x0000007f
+DATA vec_0000007f<>+40(SB)/4, $0x0000007f
+DATA vec_0000007f<>+44(SB)/4, $0x0000007f
+DATA vec_0000007f<>+48(SB)/4, $0x0000007f
+DATA vec_0000007f<>+52(SB)/4, $0x0000007f
+DATA vec_0000007f<>+56(SB)/4, $0x0000007f
+DATA vec_0000007f<>+60(SB)/4, $0x0000007f
+GLOBL vec_0000007f<>(SB), RODATA|NOPTR, $64
 
 // func asmGeluTanh512(dst *float32, src *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, BMI2, CMOV
@@ -3399,28 +3290,28 @@ loop:
 	VFMADD213PS vec_3f317218<>+0(SB), Y3, Y7
 	VFMADD213PS vec_3f800000<>+0(SB), Y2, Y6
 	VFMADD213PS vec_3f800000<>+0(SB), Y3, Y7
-	VMOVUPS     Y6, Y2
-	VMOVUPS     Y7, Y3
-	VCVTPS2DQ   Y4, Y4
-	VPSRAD      $0x01, Y4, Y6
-	VPSUBD      Y6, Y4, Y4
-	VPADDD      vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y2, Y2
-	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
-	VCVTPS2DQ   Y5, Y4
-	VPSRAD      $0x01, Y4, Y5
-	VPSUBD      Y5, Y4, Y4
-	VPADDD      vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y3, Y3
-	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VADDPS      vec_3f800000<>+0(SB), Y2, Y2
-	VADDPS      vec_3f800000<>+0(SB), Y3, Y3
+	VCVTPS2DQ   Y4, Y2
+	VPSRAD      $0x01, Y2, Y3
+	VPSUBD      Y3, Y2, Y2
+	VMOVUPS     Y6, Y4
+	VPADDD      vec_0000007f<>+0(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y4, Y4
+	VPADDD      vec_0000007f<>+0(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y4, Y4
+	VCVTPS2DQ   Y5, Y2
+	VPSRAD      $0x01, Y2, Y3
+	VPSUBD      Y3, Y2, Y2
+	VMOVUPS     Y7, Y5
+	VPADDD      vec_0000007f<>+0(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y5, Y5
+	VPADDD      vec_0000007f<>+0(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y5, Y5
+	VADDPS      vec_3f800000<>+0(SB), Y4, Y2
+	VADDPS      vec_3f800000<>+0(SB), Y5, Y3
 	VDIVPS      Y2, Y0, Y0
 	VDIVPS      Y3, Y1, Y1
 	VMOVUPS     Y0, (AX)
@@ -3460,17 +3351,17 @@ single:
 	VFMADD213PS vec_3e75fdee<>+0(SB), Y2, Y4
 	VFMADD213PS vec_3f317218<>+0(SB), Y2, Y4
 	VFMADD213PS vec_3f800000<>+0(SB), Y2, Y4
-	VMOVUPS     Y4, Y2
-	VCVTPS2DQ   Y3, Y3
-	VPSRAD      $0x01, Y3, Y4
-	VPSUBD      Y4, Y3, Y3
-	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
-	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y2, Y2
+	VCVTPS2DQ   Y3, Y2
+	VPSRAD      $0x01, Y2, Y3
+	VPSUBD      Y3, Y2, Y2
+	VMOVUPS     Y4, Y4
 	VPADDD      vec_0000007f<>+0(SB), Y3, Y3
 	VPSLLD      $0x17, Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VADDPS      vec_3f800000<>+0(SB), Y2, Y2
+	VMULPS      Y3, Y4, Y4
+	VPADDD      vec_0000007f<>+0(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y4, Y4
+	VADDPS      vec_3f800000<>+0(SB), Y4, Y2
 	VDIVPS      Y2, Y1, Y1
 	VMASKMOVPS  Y1, Y0, (AX)
 	ADDQ        $0x00000020, CX
@@ -3635,6 +3526,24 @@ done:
 	VZEROUPPER
 	RET
 
+DATA vec_c2d00000<>+0(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+4(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+8(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+12(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+16(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+20(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+24(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+28(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+32(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+36(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+40(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+44(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+48(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+52(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+56(SB)/4, $0xc2d00000
+DATA vec_c2d00000<>+60(SB)/4, $0xc2d00000
+GLOBL vec_c2d00000<>(SB), RODATA|NOPTR, $64
+
 DATA vec_3eaaaaab<>+0(SB)/4, $0x3eaaaaab
 DATA vec_3eaaaaab<>+4(SB)/4, $0x3eaaaaab
 DATA vec_3eaaaaab<>+8(SB)/4, $0x3eaaaaab
@@ -3787,11 +3696,10 @@ loop:
 	VFMADD213PS  Y3, Y7, Y9
 	VADDPS       vec_3f800000<>+0(SB), Y8, Y2
 	VADDPS       vec_3f800000<>+0(SB), Y9, Y3
-	VMOVUPS      Y2, Y2
-	VMOVUPS      Y3, Y3
 	VCVTPS2DQ    Y4, Y4
 	VPSRAD       $0x01, Y4, Y6
 	VPSUBD       Y6, Y4, Y4
+	VMOVUPS      Y2, Y2
 	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y2, Y2
@@ -3801,6 +3709,7 @@ loop:
 	VCVTPS2DQ    Y5, Y4
 	VPSRAD       $0x01, Y4, Y5
 	VPSUBD       Y5, Y4, Y4
+	VMOVUPS      Y3, Y3
 	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y3, Y3
@@ -3872,10 +3781,10 @@ single:
 	VMULPS       Y2, Y2, Y5
 	VFMADD213PS  Y2, Y4, Y5
 	VADDPS       vec_3f800000<>+0(SB), Y5, Y2
-	VMOVUPS      Y2, Y2
 	VCVTPS2DQ    Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
 	VPSUBD       Y4, Y3, Y3
+	VMOVUPS      Y2, Y2
 	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y2, Y2
@@ -4186,11 +4095,10 @@ loop:
 	VFMADD213PS  Y2, Y7, Y9
 	VADDPS       vec_3f800000<>+0(SB), Y8, Y2
 	VADDPS       vec_3f800000<>+0(SB), Y9, Y3
-	VMOVUPS      Y2, Y2
-	VMOVUPS      Y3, Y3
 	VCVTPS2DQ    Y4, Y4
 	VPSRAD       $0x01, Y4, Y6
 	VPSUBD       Y6, Y4, Y4
+	VMOVUPS      Y2, Y2
 	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y2, Y2
@@ -4200,6 +4108,7 @@ loop:
 	VCVTPS2DQ    Y5, Y4
 	VPSRAD       $0x01, Y4, Y5
 	VPSUBD       Y5, Y4, Y4
+	VMOVUPS      Y3, Y3
 	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y3, Y3
@@ -4253,10 +4162,10 @@ single:
 	VMULPS       Y2, Y2, Y5
 	VFMADD213PS  Y2, Y4, Y5
 	VADDPS       vec_3f800000<>+0(SB), Y5, Y2
-	VMOVUPS      Y2, Y2
 	VCVTPS2DQ    Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
 	VPSUBD       Y4, Y3, Y3
+	VMOVUPS      Y2, Y2
 	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y2, Y2
@@ -4425,11 +4334,10 @@ loop:
 	VFMADD213PS  Y1, Y5, Y7
 	VADDPS       vec_3f800000<>+0(SB), Y6, Y0
 	VADDPS       vec_3f800000<>+0(SB), Y7, Y1
-	VMOVUPS      Y0, Y0
-	VMOVUPS      Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y4
 	VPSUBD       Y4, Y2, Y2
+	VMOVUPS      Y0, Y0
 	VPADDD       vec_0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y0, Y0
@@ -4439,6 +4347,7 @@ loop:
 	VCVTPS2DQ    Y3, Y2
 	VPSRAD       $0x01, Y2, Y3
 	VPSUBD       Y3, Y2, Y2
+	VMOVUPS      Y1, Y1
 	VPADDD       vec_0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y1, Y1
@@ -4482,10 +4391,10 @@ single:
 	VMULPS       Y1, Y1, Y4
 	VFMADD213PS  Y1, Y3, Y4
 	VADDPS       vec_3f800000<>+0(SB), Y4, Y1
-	VMOVUPS      Y1, Y1
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
 	VPSUBD       Y3, Y2, Y2
+	VMOVUPS      Y1, Y1
 	VPADDD       vec_0000007f<>+0(SB), Y3, Y3
 	VPSLLD       $0x17, Y3, Y3
 	VMULPS       Y3, Y1, Y1
@@ -4619,24 +4528,6 @@ single:
 done:
 	VZEROUPPER
 	RET
-
-DATA vec_3f000000<>+0(SB)/4, $0x3f000000
-DATA vec_3f000000<>+4(SB)/4, $0x3f000000
-DATA vec_3f000000<>+8(SB)/4, $0x3f000000
-DATA vec_3f000000<>+12(SB)/4, $0x3f000000
-DATA vec_3f000000<>+16(SB)/4, $0x3f000000
-DATA vec_3f000000<>+20(SB)/4, $0x3f000000
-DATA vec_3f000000<>+24(SB)/4, $0x3f000000
-DATA vec_3f000000<>+28(SB)/4, $0x3f000000
-DATA vec_3f000000<>+32(SB)/4, $0x3f000000
-DATA vec_3f000000<>+36(SB)/4, $0x3f000000
-DATA vec_3f000000<>+40(SB)/4, $0x3f000000
-DATA vec_3f000000<>+44(SB)/4, $0x3f000000
-DATA vec_3f000000<>+48(SB)/4, $0x3f000000
-DATA vec_3f000000<>+52(SB)/4, $0x3f000000
-DATA vec_3f000000<>+56(SB)/4, $0x3f000000
-DATA vec_3f000000<>+60(SB)/4, $0x3f000000
-GLOBL vec_3f000000<>(SB), RODATA|NOPTR, $64
 
 DATA vec_3eaaaad2<>+0(SB)/4, $0x3eaaaad2
 DATA vec_3eaaaad2<>+4(SB)/4, $0x3eaaaad2
@@ -5498,29 +5389,29 @@ loop:
 	VFMADD213PS vec_3f317218<>+0(SB), Y5, Y9
 	VFMADD213PS vec_3f800000<>+0(SB), Y4, Y8
 	VFMADD213PS vec_3f800000<>+0(SB), Y5, Y9
-	VMOVUPS     Y8, Y4
-	VMOVUPS     Y9, Y5
-	VCVTPS2DQ   Y6, Y6
-	VPSRAD      $0x01, Y6, Y8
-	VPSUBD      Y8, Y6, Y6
-	VPADDD      vec_0000007f<>+0(SB), Y8, Y8
-	VPSLLD      $0x17, Y8, Y8
-	VMULPS      Y8, Y4, Y4
-	VPADDD      vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y4, Y4
-	VCVTPS2DQ   Y7, Y6
-	VPSRAD      $0x01, Y6, Y7
-	VPSUBD      Y7, Y6, Y6
-	VPADDD      vec_0000007f<>+0(SB), Y7, Y7
-	VPSLLD      $0x17, Y7, Y7
-	VMULPS      Y7, Y5, Y5
-	VPADDD      vec_0000007f<>+0(SB), Y6, Y6
-	VPSLLD      $0x17, Y6, Y6
-	VMULPS      Y6, Y5, Y5
-	VMOVUPS     vec_3f800000<>+0(SB), Y6
-	VSUBPS      Y4, Y6, Y4
-	VSUBPS      Y5, Y6, Y5
+	VCVTPS2DQ   Y6, Y4
+	VPSRAD      $0x01, Y4, Y5
+	VPSUBD      Y5, Y4, Y4
+	VMOVUPS     Y8, Y6
+	VPADDD      vec_0000007f<>+0(SB), Y5, Y5
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y6, Y6
+	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y6, Y6
+	VCVTPS2DQ   Y7, Y4
+	VPSRAD      $0x01, Y4, Y5
+	VPSUBD      Y5, Y4, Y4
+	VMOVUPS     Y9, Y7
+	VPADDD      vec_0000007f<>+0(SB), Y5, Y5
+	VPSLLD      $0x17, Y5, Y5
+	VMULPS      Y5, Y7, Y7
+	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
+	VPSLLD      $0x17, Y4, Y4
+	VMULPS      Y4, Y7, Y7
+	VMOVUPS     vec_3f800000<>+0(SB), Y4
+	VSUBPS      Y6, Y4, Y5
+	VSUBPS      Y7, Y4, Y4
 	VMULPS      Y2, Y2, Y6
 	VMULPS      Y3, Y3, Y7
 	VMOVUPS     vec_ba1e2f3e<>+0(SB), Y8
@@ -5538,9 +5429,9 @@ loop:
 	VFMADD213PS Y2, Y2, Y8
 	VFMADD213PS Y3, Y3, Y9
 	VCMPPS      $0x01, vec_3f600000<>+0(SB), Y2, Y2
-	VBLENDVPS   Y2, Y8, Y4, Y2
+	VBLENDVPS   Y2, Y8, Y5, Y2
 	VCMPPS      $0x01, vec_3f600000<>+0(SB), Y3, Y3
-	VBLENDVPS   Y3, Y9, Y5, Y3
+	VBLENDVPS   Y3, Y9, Y4, Y3
 	VMOVUPS     vec_7fffffff<>+0(SB), Y4
 	VANDNPS     Y0, Y4, Y0
 	VANDNPS     Y1, Y4, Y1
@@ -5588,18 +5479,18 @@ single:
 	VFMADD213PS vec_3e75fdee<>+0(SB), Y3, Y5
 	VFMADD213PS vec_3f317218<>+0(SB), Y3, Y5
 	VFMADD213PS vec_3f800000<>+0(SB), Y3, Y5
-	VMOVUPS     Y5, Y3
-	VCVTPS2DQ   Y4, Y4
-	VPSRAD      $0x01, Y4, Y5
-	VPSUBD      Y5, Y4, Y4
-	VPADDD      vec_0000007f<>+0(SB), Y5, Y5
-	VPSLLD      $0x17, Y5, Y5
-	VMULPS      Y5, Y3, Y3
+	VCVTPS2DQ   Y4, Y3
+	VPSRAD      $0x01, Y3, Y4
+	VPSUBD      Y4, Y3, Y3
+	VMOVUPS     Y5, Y5
 	VPADDD      vec_0000007f<>+0(SB), Y4, Y4
 	VPSLLD      $0x17, Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VMOVUPS     vec_3f800000<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y3
+	VMULPS      Y4, Y5, Y5
+	VPADDD      vec_0000007f<>+0(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y5, Y5
+	VMOVUPS     vec_3f800000<>+0(SB), Y3
+	VSUBPS      Y5, Y3, Y3
 	VMULPS      Y2, Y2, Y4
 	VMOVUPS     vec_ba1e2f3e<>+0(SB), Y5
 	VFMADD213PS vec_3ba3e364<>+0(SB), Y4, Y5
@@ -7394,11 +7285,10 @@ loop:
 	VFMADD213PS  Y4, Y8, Y10
 	VADDPS       vec_3f800000<>+0(SB), Y9, Y3
 	VADDPS       vec_3f800000<>+0(SB), Y10, Y4
-	VMOVUPS      Y3, Y3
-	VMOVUPS      Y4, Y4
 	VCVTPS2DQ    Y5, Y5
 	VPSRAD       $0x01, Y5, Y7
 	VPSUBD       Y7, Y5, Y5
+	VMOVUPS      Y3, Y3
 	VPADDD       vec_0000007f<>+0(SB), Y7, Y7
 	VPSLLD       $0x17, Y7, Y7
 	VMULPS       Y7, Y3, Y3
@@ -7408,6 +7298,7 @@ loop:
 	VCVTPS2DQ    Y6, Y5
 	VPSRAD       $0x01, Y5, Y6
 	VPSUBD       Y6, Y5, Y5
+	VMOVUPS      Y4, Y4
 	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y4, Y4
@@ -7451,10 +7342,10 @@ rest:
 	VMULPS       Y4, Y4, Y7
 	VFMADD213PS  Y4, Y6, Y7
 	VADDPS       vec_3f800000<>+0(SB), Y7, Y4
-	VMOVUPS      Y4, Y4
 	VCVTPS2DQ    Y5, Y5
 	VPSRAD       $0x01, Y5, Y6
 	VPSUBD       Y6, Y5, Y5
+	VMOVUPS      Y4, Y4
 	VPADDD       vec_0000007f<>+0(SB), Y6, Y6
 	VPSLLD       $0x17, Y6, Y6
 	VMULPS       Y6, Y4, Y4
@@ -7491,10 +7382,10 @@ rest:
 	VMULPS       Y0, Y0, Y6
 	VFMADD213PS  Y0, Y5, Y6
 	VADDPS       vec_3f800000<>+0(SB), Y6, Y0
-	VMOVUPS      Y0, Y0
 	VCVTPS2DQ    Y4, Y4
 	VPSRAD       $0x01, Y4, Y5
 	VPSUBD       Y5, Y4, Y4
+	VMOVUPS      Y0, Y0
 	VPADDD       vec_0000007f<>+0(SB), Y5, Y5
 	VPSLLD       $0x17, Y5, Y5
 	VMULPS       Y5, Y0, Y0

@@ -26,10 +26,17 @@ func (d *Depthwise) run() {
 		default:
 			asmDepthwise512(t)
 		}
-	case useAVX2 && kind == [2]int{3, 1}:
-		asmDepthwise2K3S1(t)
 	case useAVX2:
-		asmDepthwise2(t)
+		switch kind {
+		case [2]int{3, 1}:
+			asmDepthwise2K3S1(t)
+		case [2]int{5, 1}:
+			asmDepthwise2K5S1(t)
+		case [2]int{5, 2}:
+			asmDepthwise2K5S2(t)
+		default:
+			asmDepthwise2(t)
+		}
 	default:
 		depthwiseGo(d)
 	}

@@ -133,10 +133,16 @@ func transpose8(r, t []VecPhysical) {
 }
 
 func block2() {
-	turn8("asmBlock2", "asmBlock2 is Block16 for 8 channels and a positive multiple of 8 pixels.", func(p rows) {
+	turn8("asmBlock2", "asmBlock2 is Block16 for 8 lanes and a positive multiple of 8 pixels.", func(p rows) {
 		for r := range 8 {
+			VXORPS(y[r], y[r], y[r])
+		}
+		for r := range 8 {
+			CMPQ(RDX, Imm(uint64(r)))
+			JLE(LabelRef("turn"))
 			VMOVUPS(p.at(r, 0), y[r])
 		}
+		Label("turn")
 		transpose8(y[:8], y[8:16])
 		for i := range 8 {
 			VMOVUPS(y[8+i], Mem{Base: RCX, Disp: i * 64})
@@ -145,24 +151,28 @@ func block2() {
 }
 
 func unblock2() {
-	turn8("asmUnblock2", "asmUnblock2 is Unblock16 for 8 channels and a positive multiple of 8 pixels.", func(p rows) {
+	turn8("asmUnblock2", "asmUnblock2 is Unblock16 for up to 8 channels and a positive multiple of 8 pixels.", func(p rows) {
 		for i := range 8 {
 			VMOVUPS(Mem{Base: RCX, Disp: i * 64}, y[i])
 		}
 		transpose8(y[:8], y[8:16])
 		for r := range 8 {
+			CMPQ(RDX, Imm(uint64(r)))
+			JLE(LabelRef("next"))
 			VMOVUPS(y[8+r], p.at(r, 0))
 		}
+		Label("next")
 	}, "src", "dst")
 }
 
-// turn8 is a loop over 8 pixels at a time: lines points at pixels, 64 bytes apart, planar at 8 planes.
+// turn8 is a loop over 8 pixels at a time: lines points at pixels, 64 bytes apart, planar at as many planes as there are channels.
 func turn8(name, doc string, body func(p rows), lines, planar string) {
-	TEXT(name, NOSPLIT|NOFRAME, "func(dst, src *float32, plane, pixels int)")
+	TEXT(name, NOSPLIT|NOFRAME, "func(dst, src *float32, channels, plane, pixels int)")
 	Pragma("noescape")
 	Doc(doc)
 	Load(Param(lines), RCX)
 	Load(Param(planar), RBX)
+	Load(Param("channels"), RDX)
 	Load(Param("plane"), R9)
 	Load(Param("pixels"), RAX)
 	p := planes()

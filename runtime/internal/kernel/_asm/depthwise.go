@@ -28,7 +28,9 @@ func depthwise() {
 		{k: 5, stride: 1, rows: 2, cols: 7, wide: true},
 		{k: 5, stride: 2, rows: 2, cols: 7, wide: true},
 		{k: 7, stride: 1, rows: 2, cols: 7, wide: true},
-		{k: 3, stride: 1, rows: 2, cols: 2},
+		{k: 3, stride: 1, rows: 2, cols: 4},
+		{k: 5, stride: 1, rows: 2, cols: 3},
+		{k: 5, stride: 2, rows: 2, cols: 3},
 	} {
 		d.generate()
 	}

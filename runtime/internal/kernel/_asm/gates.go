@@ -54,7 +54,8 @@ type gateCode struct {
 	low, high     code
 	one, two, abs Op
 	sign, tiny    Op
-	zero, bias    Op
+	zero          Op
+	onePlus       func(reduced) value
 }
 
 func gateCell(wide bool, name, params, doc string, units []string, gates int, cell func(g *gateCode)) {
@@ -86,8 +87,8 @@ func gateCell(wide bool, name, params, doc string, units []string, gates int, ce
 
 // prepare brings the constants to registers.
 func (g *gateCode) prepare() {
-	g.low, g.high = g.bounded(-104, 89), g.bounded(math.Inf(-1), 20)
-	g.reduce, g.bias = g.expReduce(math.Inf(-1), math.Inf(1)), g.vec.bias()
+	g.low, g.high = g.bounded(leastPlusOne, 89), g.bounded(math.Inf(-1), 20)
+	g.reduce, g.onePlus = g.expReduce(math.Inf(-1), math.Inf(1)), g.onePlusExp()
 	g.one, g.two, g.abs, g.sign = g.num(1), g.num(2), g.bits(absBits), g.bits(signBits)
 	g.tiny, g.zero = g.num(math.Ldexp(1, -126)), g.num(0)
 }
@@ -106,14 +107,14 @@ func (g *gateCode) sum(k int) value { return g.add(g.copy(g.gate("x", k)), g.gat
 
 func (g *gateCode) sigmoid(x value) value {
 	e := g.reduce(g.low(g.xor(x, g.sign)))
-	return g.div(g.one, g.add(g.scale(g.add(e.tail, g.one), e.n, g.bias), g.one))
+	return g.div(g.one, g.onePlus(e))
 }
 
 // tanh is e/(e + 2), e = exp(2|x|) − 1, with the sign of x.
 func (g *gateCode) tanh(x value) value {
 	t := g.and(x, g.abs)
 	e := g.reduce(g.high(g.add(t, t)))
-	s := g.scale(g.regs(g.one), e.n, g.bias)
+	s := g.power(e.n, g.one)
 	y := g.mulAdd(e.tail, s, g.sub(s, g.one))
 	return g.or(g.div(y, g.add(y, g.two)), g.andNot(g.abs, x))
 }

@@ -217,19 +217,30 @@ func (v *vec) scale(p, n value, bias Op) value {
 	if v.wide {
 		return v.make(func(i int, d VecVirtual) { VSCALEFPS(n[i], p[i], d) })
 	}
-	out := v.copy(p)
-	for i := range out { // by two powers, each a normal number
+	return v.make(func(i int, d VecVirtual) { // by two powers, each a normal number
 		whole, half := v.reg(), v.reg()
 		VCVTPS2DQ(n[i], whole)
 		VPSRAD(Imm(1), whole, half)
 		VPSUBD(half, whole, whole)
+		VMOVUPS(p[i], d)
 		for _, e := range []VecVirtual{half, whole} {
 			VPADDD(bias, e, e)
 			VPSLLD(Imm(23), e, e)
-			VMULPS(e, out[i], out[i])
+			VMULPS(e, d, d)
 		}
+	})
+}
+
+// power is 2ⁿ for whole numbers n from −126 to 127.
+func (v *vec) power(n value, one Op) value {
+	if v.wide {
+		return v.scale(v.regs(one), n, nil)
 	}
-	return out
+	return v.make(func(i int, d VecVirtual) {
+		VCVTPS2DQ(n[i], d)
+		VPSLLD(Imm(23), d, d)
+		VPADDD(one, d, d)
+	})
 }
 
 func (v *vec) getMantissa(mode uint64, x value) value {

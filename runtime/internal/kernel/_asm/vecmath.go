@@ -71,12 +71,34 @@ func (v *vec) expWithin(lo, hi float64) code {
 	}
 }
 
-// expm1 is eˣ − 1 for lo ≤ x ≤ hi < 88, and its value at the bound beyond.
+// onePlusExp is 1 + eˣ of what expReduce made of x ≥ leastPlusOne.
+func (v *vec) onePlusExp() func(e reduced) value {
+	one := v.num(1)
+	if v.wide {
+		return func(e reduced) value { return v.add(v.scale(v.add(e.tail, one), e.n, nil), one) }
+	}
+	half, two := v.num(0.5), v.num(2)
+	return func(e reduced) value { // half of eˣ is finite where eˣ is not: n goes straight to the exponent
+		h := v.mulAdd(e.tail, half, half)
+		for i := range h {
+			n := v.reg()
+			VCVTPS2DQ(e.n[i], n)
+			VPSLLD(Imm(23), n, n)
+			VPADDD(n, h[i], h[i])
+		}
+		return v.mulAdd(h, two, one)
+	}
+}
+
+// leastPlusOne is an x whose eˣ is nothing beside 1, and far from a denormal number.
+const leastPlusOne = -80
+
+// expm1 is eˣ − 1 for leastPlusOne ≤ lo ≤ x ≤ hi < 88, and its value at the bound beyond.
 func (v *vec) expm1(lo, hi float64) code {
-	reduce, one, bias := v.expReduce(lo, hi), v.num(1), v.bias()
+	reduce, one := v.expReduce(lo, hi), v.num(1)
 	return func(x value) value {
 		e := reduce(x)
-		s := v.scale(v.regs(one), e.n, bias)
+		s := v.power(e.n, one)
 		return v.mulAdd(e.tail, s, v.sub(s, one))
 	}
 }
@@ -147,14 +169,14 @@ func (v *vec) tanh() code {
 }
 
 func (v *vec) sigmoid() code {
-	exp, sign, one := v.exp(), v.bits(signBits), v.num(1)
-	return func(x value) value { return v.div(one, v.add(exp(v.xor(x, sign)), one)) }
+	reduce, plus, sign, one := v.expReduce(leastPlusOne, 89), v.onePlusExp(), v.bits(signBits), v.num(1)
+	return func(x value) value { return v.div(one, plus(reduce(v.xor(x, sign)))) }
 }
 
 // swish is x / (1 + exp(−alpha·x)).
 func (v *vec) swish() code {
-	exp, one, minus := v.exp(), v.num(1), v.minus(v.param("alpha"))
-	return func(x value) value { return v.div(x, v.add(exp(v.mul(x, minus)), one)) }
+	reduce, plus, minus := v.expReduce(leastPlusOne, 89), v.onePlusExp(), v.minus(v.param("alpha"))
+	return func(x value) value { return v.div(x, plus(reduce(v.mul(x, minus)))) }
 }
 
 // gelu is max(0, x) − |x|·Φ(−|x|), and log2 Φ(−|x|) a polynomial.
@@ -225,12 +247,12 @@ func (v *vec) softsign() code {
 }
 
 func (v *vec) elu() code {
-	expm1, zero, alpha := v.expm1(-104, math.Inf(1)), v.num(0), v.param("alpha")
+	expm1, zero, alpha := v.expm1(leastPlusOne, math.Inf(1)), v.num(0), v.param("alpha")
 	return func(x value) value { return v.pick(less, x, zero, v.mul(expm1(x), alpha), x) }
 }
 
 func (v *vec) selu() code {
-	expm1, zero, alpha, beta := v.expm1(-104, math.Inf(1)), v.num(0), v.param("alpha"), v.param("beta")
+	expm1, zero, alpha, beta := v.expm1(leastPlusOne, math.Inf(1)), v.num(0), v.param("alpha"), v.param("beta")
 	return func(x value) value {
 		return v.mul(v.pick(less, x, zero, v.mul(expm1(x), alpha), x), beta)
 	}
@@ -345,7 +367,7 @@ func (v *vec) sine(ahead bool) code {
 
 // celu is x where x ≥ 0, else alpha·(exp(x/alpha) − 1), for alpha > 0.
 func (v *vec) celu() code {
-	expm1, zero, alpha := v.expm1(-104, math.Inf(1)), v.num(0), v.param("alpha")
+	expm1, zero, alpha := v.expm1(leastPlusOne, math.Inf(1)), v.num(0), v.param("alpha")
 	return func(x value) value {
 		return v.pick(less, x, zero, v.mul(expm1(v.div(x, alpha)), alpha), v.add(x, zero))
 	}
