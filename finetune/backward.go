@@ -34,7 +34,7 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 	m.dropout(b, cfg)
 	// Rules of gradients are written for the newest operators. One that has no kernel, but a rule of its own, stays until it is differentiated.
 	old := func(o *graph.Op) bool { return o.Run == nil && o.Grad == nil }
-	if err := pass.Apply(m.reg, g, []pass.Pass{pass.ExpandIf(old)}); err != nil {
+	if err := pass.Apply(m.reg, g, []pass.Pass{pass.ExpandIf(old), {Name: "fold", Run: pass.Fold}, {Name: "sequence", Run: pass.Sequences}}); err != nil {
 		return nil, err
 	}
 	inputs := g.Inputs[: len(g.Inputs)-len(lifted) : len(g.Inputs)-len(lifted)]
@@ -93,11 +93,15 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 
 // loss appends the loss with its penalty, and the targets that it reads.
 func (m *Model) loss(b *graph.Builder, cfg *Config, trained []*Param, in []*graph.Value) (loss *graph.Value, targets []*graph.Value, err error) {
-	for _, t := range cfg.Targets {
+	types := make([]graph.Type, len(b.Graph.Outputs))
+	for i, v := range b.Graph.Outputs {
+		types[i] = v.Type
+	}
+	for _, t := range cfg.Loss.Targets(types) {
 		targets = append(targets, &graph.Value{Name: t.Name, Type: t.Type})
 	}
 	b.Prefix("loss")
-	loss = cfg.Loss(b, b.Graph.Outputs, targets)
+	loss = cfg.Loss.Of(b, b.Graph.Outputs, targets)
 	if err := b.Err(); err != nil {
 		return nil, nil, fmt.Errorf("loss: %w", err)
 	}

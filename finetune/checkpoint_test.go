@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
@@ -16,7 +17,7 @@ import (
 func lenetStep(t *testing.T) (*finetune.Step, map[string]*tensor.Tensor) {
 	t.Helper()
 	m := lenet(t)
-	s, err := finetune.NewStep(m, finetune.Config{Loss: crossEntropy, Targets: labels, Optimizer: optim.NewAdamW(1e-3), EMA: 0.9})
+	s, err := finetune.NewStep(m, finetune.Config{Loss: loss.NewCrossEntropy(), Optimizer: optim.NewAdamW(1e-3), EMA: 0.9})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,23 +1,14 @@
 package finetune
 
 import (
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph"
 )
 
-// Loss appends the loss of the model's outputs against the targets: one element.
-type Loss func(b *graph.Builder, out, target []*graph.Value) *graph.Value
-
-// Target is something of a batch that the loss wants beside the model's outputs.
-type Target struct {
-	Name string
-	Type graph.Type
-}
-
 // Config says how a model trains. Loss and Optimizer are required.
 type Config struct {
-	Loss       Loss
-	Targets    []Target
+	Loss       loss.Loss
 	Optimizer  optim.Optimizer
 	Groups     []Group                              // parameters with an optimizer of their own; the first that matches counts
 	Schedule   func(step int, base float64) float64 // learning rate of a step, counted from 0; nil keeps the base rate

@@ -2,10 +2,12 @@ package finetune_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -107,21 +109,11 @@ func newOptimizer(t *testing.T, spec map[string]json.RawMessage) optim.Optimizer
 }
 
 func (c *trainingCase) loss(t *testing.T, cfg *finetune.Config) {
-	y := c.batch("0")["y"]
-	typ := graph.TypeOf(y)
-	typ.Shape[0] = graph.Unknown()
-	cfg.Targets = []finetune.Target{{Name: "y", Type: typ}}
-	switch c.Loss["kind"] {
-	case "cross_entropy":
-		cfg.Loss = func(b *graph.Builder, out, target []*graph.Value) *graph.Value {
-			return b.Op("SoftmaxCrossEntropyLoss", out[0], target[0])
-		}
-	case "mse":
-		cfg.Loss = func(b *graph.Builder, out, target []*graph.Value) *graph.Value {
-			d := b.Op("Sub", out[0], target[0])
-			return b.Op("ReduceMean", b.Op("Mul", d, d), graph.Int("keepdims", 0))
-		}
-	default:
-		t.Skip(c.Loss["kind"])
+	params := maps.Clone(c.Loss)
+	kind, _ := params["kind"].(string)
+	delete(params, "kind")
+	var err error
+	if cfg.Loss, err = loss.New(kind, params); err != nil {
+		t.Fatal(err)
 	}
 }

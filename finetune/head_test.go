@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
-	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/onnx"
 )
@@ -26,12 +26,6 @@ func lenet(t *testing.T) *finetune.Model {
 	return m
 }
 
-func crossEntropy(b *graph.Builder, out, y []*graph.Value) *graph.Value {
-	return b.Op("SoftmaxCrossEntropyLoss", out[0], y[0])
-}
-
-var labels = []finetune.Target{{Name: "y", Type: graph.Type{DType: tensor.Int64, Ranked: true, Shape: []graph.Dim{graph.Unknown()}}}}
-
 // TestNewHead gives LeNet-5 three classes, trains the head alone on a batch, and loads what is saved.
 func TestNewHead(t *testing.T) {
 	m := lenet(t)
@@ -47,7 +41,7 @@ func TestNewHead(t *testing.T) {
 	if n := len(m.Trained()); n != 2 {
 		t.Fatal(n, " parameters train, want weight and bias of the head")
 	}
-	s, err := finetune.NewStep(m, finetune.Config{Loss: crossEntropy, Targets: labels, Optimizer: optim.NewAdam(1e-2)})
+	s, err := finetune.NewStep(m, finetune.Config{Loss: loss.NewCrossEntropy(), Optimizer: optim.NewAdam(1e-2)})
 	if err != nil {
 		t.Fatal(err)
 	}

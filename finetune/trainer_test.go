@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -77,7 +78,7 @@ func ringNet(t *testing.T) *finetune.Model {
 
 func ringTrainer(t *testing.T, threads int, dir string) *finetune.Trainer {
 	t.Helper()
-	s, err := finetune.NewStep(ringNet(t), finetune.Config{Loss: crossEntropy, Targets: labels, Optimizer: optim.NewAdamW(1e-2), Clip: finetune.Clip{Norm: 1},
+	s, err := finetune.NewStep(ringNet(t), finetune.Config{Loss: loss.NewCrossEntropy(), Optimizer: optim.NewAdamW(1e-2), Clip: finetune.Clip{Norm: 1},
 		Accumulate: 2, EMA: 0.95, Threads: threads, Seed: 7})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +136,7 @@ func TestResume(t *testing.T) {
 
 // TestEarlyStop: a model that does not get better stops, and has the best weights.
 func TestEarlyStop(t *testing.T) {
-	s, err := finetune.NewStep(ringNet(t), finetune.Config{Loss: crossEntropy, Targets: labels, Optimizer: optim.NewSGD(0)})
+	s, err := finetune.NewStep(ringNet(t), finetune.Config{Loss: loss.NewCrossEntropy(), Optimizer: optim.NewSGD(0)})
 	if err != nil {
 		t.Fatal(err)
 	}

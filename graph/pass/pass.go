@@ -17,10 +17,11 @@ type Pass struct {
 
 // Inference is the pipeline before a graph is run.
 var Inference = []Pass{
-	{"expand", Expand},     // first: all that follows sees only operators with kernels
-	{"fold", Fold},         // before identity and cse, which compare constants
-	{"reshape", Reshape},   // after fold, by which most shapes are known
-	{"identity", Identity}, // folding leaves no-ops behind
+	{"expand", Expand},      // first: all that follows sees only operators with kernels
+	{"fold", Fold},          // before identity and cse, which compare constants
+	{"sequence", Sequences}, // after fold, which makes positions and extents constants
+	{"reshape", Reshape},    // after fold, by which most shapes are known
+	{"identity", Identity},  // folding leaves no-ops behind
 	{"cse", CSE},
 	{"prune", Prune}, // last: removes what the others left unread
 }
