@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/adapter"
-	"github.com/onnxrun/onnxrun/finetune/loss"
-	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/graph/tensor/safetensors"
 	"github.com/onnxrun/onnxrun/onnx"
@@ -76,7 +73,7 @@ func (c *adapterCase) run(t *testing.T) {
 	v.outputs(ctx, m, "eval_before")
 	cfg := finetune.Config{NoDropout: true}
 	c.optimizer(t, &cfg, c.Optimizer)
-	c.lossByName(t, &cfg)
+	c.loss(t, &cfg)
 	step, err := finetune.NewStep(m, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -196,18 +193,6 @@ func (c *adapterCase) merge(ctx context.Context, v *verdict, set *adapter.Set) {
 }
 
 func same(x, y *tensor.Tensor) bool { return y != nil && bytes.Equal(x.Bytes(), y.Bytes()) }
-
-func (c *adapterCase) lossByName(t *testing.T, cfg *finetune.Config) {
-	params := maps.Clone(c.Loss)
-	delete(params, "kind")
-	l, err := loss.New(c.Loss["kind"].(string), params)
-	if err != nil {
-		t.Fatal(err)
-	}
-	typ := graph.TypeOf(c.batch("0")["y"])
-	typ.Shape[0] = graph.Unknown()
-	cfg.Targets, cfg.Loss = []finetune.Target{{Name: "y", Type: typ}}, l.Of
-}
 
 // modules compares the layers that were found in the graph with PyTorch's modules.
 func (c *adapterCase) modules(t *testing.T, set *adapter.Set) {
