@@ -78,6 +78,28 @@ var passCases = []passCase{
 		b.Output(b.Op("ConvTranspose", x, b.Input("w", matrix(graph.Dims(3, 4, 2, 2)...)), graph.Ints("strides", 2, 2)))
 		b.Output(b.Op("ConvTranspose", x, b.Input("u", matrix(graph.Size(3), graph.Sym("m"), graph.Size(2), graph.Size(2))), graph.Ints("strides", 2, 2))) // unknown extents
 	}},
+	{"fuse_transpose", []pass.Pass{{Name: "fuse_transpose", Run: pass.FuseTranspose}, {Name: "prune", Run: pass.Prune}}, func(b *graph.Builder) {
+		x := b.Input("x", matrix(graph.Sym("n"), graph.Sym("m"), graph.Size(3)))
+		w := b.Input("w", matrix(graph.Dims(4, 3)...))
+		v := b.Input("v", matrix(graph.Size(4)))
+		turn := func(x *graph.Value, perm ...int64) *graph.Value {
+			return b.Op("Transpose", x, graph.Ints("perm", perm...))
+		}
+		wt := turn(w, 1, 0)
+		b.Output(b.Op("Add", v, b.Op("MatMul", x, wt))) // a layer
+		rows := b.Op("Reshape", x, b.Ints(-1, 3))
+		g := b.Op("Reshape", b.Input("g", matrix(graph.Sym("n"), graph.Sym("m"), graph.Size(4))), b.Ints(-1, 4))
+		b.Output(b.Op("Gemm", g, wt, graph.Int("transB", 1)))                                        // and its gradients
+		b.Output(turn(b.Op("Gemm", rows, g, graph.Int("transA", 1), graph.Float("alpha", 2)), 1, 0)) // with a factor
+		b.Output(b.Op("MatMul", turn(x, 0, 2, 1), x))
+		b.Output(turn(b.Op("MatMul", x, turn(x, 0, 2, 1)), 0, 2, 1))
+		b.Output(b.Op("MatMul", turn(x, 0, 1, 2), wt))               // nothing is turned on the left
+		b.Output(b.Op("MatMul", turn(x, 1, 0, 2), turn(x, 1, 2, 0))) // the batch moves
+		p := b.Op("MatMul", rows, wt)
+		b.Output(p) // read twice: keeps its product
+		b.Output(turn(p, 1, 0))
+		b.Output(turn(b.Op("Gemm", rows, wt, v), 1, 0)) // a bias by rows is none by columns
+	}},
 	{"pack_matmul", []pass.Pass{{Name: "pack_matmul", Run: pass.PackMatMul}}, func(b *graph.Builder) { // 32 columns: panels of every tier
 		x := b.Input("x", matrix(graph.Sym("n"), graph.Size(3), graph.Size(32)))
 		h := b.Op("Add", fill(b, 0.25, 32), b.Op("MatMul", x, fill(b, 0.5, 32, 32)))

@@ -44,8 +44,9 @@ var fusions = []Pass{
 
 // layouts choose how values lie in memory; they pay where kernels use vector instructions.
 var layouts = []Pass{
-	{"pack_matmul", PackMatMul}, // after the fusions that look for MatMul
-	{"subpixel", SubPixel},      // before c16, for the convolutions that it makes
+	{"pack_matmul", PackMatMul},       // after the fusions that look for MatMul
+	{"fuse_transpose", FuseTranspose}, // products by what is not constant
+	{"subpixel", SubPixel},            // before c16, for the convolutions that it makes
 	{"pack_recurrent", PackRecurrent},
 	{"c16", C16}, // after the fusions that look for Conv
 	{"transpose_c16", TransposeC16},

@@ -83,6 +83,7 @@ var all = [][]*graph.Op{
 	flatten,
 	floor,
 	fusedAttention,
+	fusedMatMul,
 	gather,
 	gatherElements,
 	gatherND,
