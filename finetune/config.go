@@ -3,6 +3,7 @@ package finetune
 import (
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph"
 )
 
@@ -10,12 +11,12 @@ import (
 type Config struct {
 	Loss       loss.Loss
 	Optimizer  optim.Optimizer
-	Groups     []Group                              // parameters with an optimizer of their own; the first that matches counts
-	Schedule   func(step int, base float64) float64 // learning rate of a step, counted from 0; nil keeps the base rate
-	Clip       Clip                                 // of the gradient of all parameters
-	Accumulate int                                  // batches for one update, whose losses are averaged; 0 is 1
-	EMA        float64                              // decay of a moving average of the parameters; 0 keeps none
-	Penalty    func(p *Penalized) *graph.Value      // added to the loss
+	Groups     []Group                         // parameters with an optimizer of their own; the first that matches counts
+	Schedule   schedule.Schedule               // learning rate of each update; nil keeps the base rate
+	Clip       Clip                            // of the gradient of all parameters
+	Accumulate int                             // batches for one update, whose losses are averaged; 0 is 1
+	EMA        float64                         // decay of a moving average of the parameters; 0 keeps none
+	Penalty    func(p *Penalized) *graph.Value // added to the loss
 	BatchNorm  BatchNorm
 	NoDropout  bool // leaves Dropout off
 	// Segments saves memory by computing the forward pass of each of so many parts of the model again when its gradients are due; 0 keeps all values.

@@ -9,6 +9,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
@@ -43,6 +44,7 @@ func (c *trainingCase) config(t *testing.T) finetune.Config {
 	}
 	c.optimizer(t, &cfg, c.Optimizer)
 	c.loss(t, &cfg)
+	c.schedule(t, &cfg)
 	return cfg
 }
 
@@ -114,6 +116,19 @@ func (c *trainingCase) loss(t *testing.T, cfg *finetune.Config) {
 	delete(params, "kind")
 	var err error
 	if cfg.Loss, err = loss.New(kind, params); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (c *trainingCase) schedule(t *testing.T, cfg *finetune.Config) {
+	if c.Schedule == nil {
+		return
+	}
+	params := maps.Clone(c.Schedule)
+	name, _ := params["name"].(string)
+	delete(params, "name")
+	var err error
+	if cfg.Schedule, err = schedule.New(name, params, c.Steps); err != nil {
 		t.Fatal(err)
 	}
 }

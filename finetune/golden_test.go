@@ -25,7 +25,7 @@ type trainingCase struct {
 	Steps     int                `json:"steps"`
 	Loss      map[string]any     `json:"loss"`
 	Optimizer json.RawMessage    `json:"optimizer"`
-	Schedule  json.RawMessage    `json:"schedule"`
+	Schedule  map[string]any     `json:"schedule"`
 	Tolerance map[string]float64 `json:"tolerance"`
 	Unstable  []string           `json:"unstable"`
 	BatchNorm string             `json:"batch_norm"`

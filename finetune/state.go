@@ -1,9 +1,11 @@
 package finetune
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 
+	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph/tensor/safetensors"
 )
 
@@ -11,6 +13,11 @@ import (
 // updates made. The tensors are the live ones.
 func (s *Step) State() *safetensors.File {
 	f := &safetensors.File{Metadata: map[string]string{"updates": strconv.Itoa(s.done)}}
+	if p, ok := s.cfg.Schedule.(*schedule.Plateau); ok {
+		if b, err := json.Marshal(p.State); err == nil { // numbers only
+			f.Metadata["plateau"] = string(b)
+		}
+	}
 	for _, p := range s.params {
 		f.Tensors = append(f.Tensors, safetensors.Named{Name: "param/" + p.Name, Value: p.Value.Const})
 	}
@@ -34,6 +41,11 @@ func (s *Step) Restore(f *safetensors.File) error {
 			return fmt.Errorf("the state has no %q: it is of another training", x.Name)
 		case t.DType() != x.Value.DType() || !t.Shape().Equal(x.Value.Shape()):
 			return fmt.Errorf("the state's %q is %s, want %s: it is of another training", x.Name, t, x.Value)
+		}
+	}
+	if p, ok := s.cfg.Schedule.(*schedule.Plateau); ok {
+		if err := json.Unmarshal([]byte(f.Metadata["plateau"]), &p.State); err != nil {
+			return fmt.Errorf("the state of the schedule: %w", err)
 		}
 	}
 	for _, x := range own.Tensors {

@@ -261,7 +261,7 @@ func (s *Step) lr(base float64) float64 {
 	if s.cfg.Schedule == nil {
 		return base
 	}
-	return s.cfg.Schedule(s.done, base)
+	return s.cfg.Schedule.LR(s.done, base)
 }
 
 // mix makes one seed of three numbers, by the finalizer of SplitMix64 (https://doi.org/10.1145/2714064.2660195).

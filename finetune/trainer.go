@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/graph/tensor/safetensors"
 )
@@ -240,6 +241,9 @@ func (t *Trainer) evaluate(ctx context.Context, done *Done) error {
 	x, ok := values[monitor]
 	if !ok {
 		return fmt.Errorf("validation has no %q to monitor; it has %v", monitor, slices.Sorted(maps.Keys(values)))
+	}
+	if o, ok := t.Step.cfg.Schedule.(schedule.Observer); ok {
+		o.Observe(x)
 	}
 	better := !math.IsNaN(x) && (!t.hasBest || t.Maximize && x > t.best || !t.Maximize && x < t.best)
 	if better {
