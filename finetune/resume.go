@@ -99,3 +99,16 @@ func (t *Trainer) restoreBest() error {
 	}
 	return t.Step.Restore(f)
 }
+
+// Resumes is the number of updates after which Run goes on, 0 where it begins anew, and what damaged checkpoints it passes over.
+func (t *Trainer) Resumes() (updates int, refused, err error) {
+	if t.Checkpoints == nil {
+		return 0, nil, nil
+	}
+	f, refused, err := t.Checkpoints.Last()
+	if f == nil || err != nil {
+		return 0, refused, err
+	}
+	updates, err = strconv.Atoi(f.Metadata["updates"])
+	return updates, refused, err
+}

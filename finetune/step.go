@@ -295,3 +295,12 @@ func (s *Step) Average(p *Param) *tensor.Tensor {
 	}
 	return nil
 }
+
+// TakeAverages gives the parameters the values of their moving averages, where those are kept: they often do better than the last weights.
+func (s *Step) TakeAverages() {
+	for _, p := range s.params {
+		if a := s.Average(p); a != nil {
+			copy(p.Value.Const.Bytes(), a.Bytes())
+		}
+	}
+}

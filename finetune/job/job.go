@@ -1,0 +1,190 @@
+// Package job runs a fine-tuning that is written down: in a YAML file, on a command line, or as a [Job]. It reads the data, prepares the model, trains, keeps logs and checkpoints
+// in a folder, and leaves the tuned model there.
+package job
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Job says what to train, on what, and how. The zero value of a field stands for the default that its comment tells.
+type Job struct {
+	Model string `yaml:"model"`
+	Out   string `yaml:"out"` // folder for the model, logs and checkpoints; a training that was stopped goes on from what is there
+
+	Data Data `yaml:"data"`
+
+	Cut     string         `yaml:"cut"`     // value at which a new head is put; the input of the last linear layer
+	Head    int            `yaml:"head"`    // outputs of a new head; 0 keeps the old one
+	Pool    bool           `yaml:"pool"`    // average over places or tokens before the head
+	Train   []string       `yaml:"train"`   // patterns of parameters that train, no others do; all
+	Freeze  []string       `yaml:"freeze"`  // patterns of parameters that do not
+	Last    int            `yaml:"last"`    // train the last modules only, so many
+	Probe   bool           `yaml:"probe"`   // train the new head only, on features that are computed once per sample
+	Adapter map[string]any `yaml:"adapter"` // in the terms of PEFT's adapter_config.json: peft_type, r, lora_alpha, target_modules …
+
+	Loss      Spec    `yaml:"loss"`      // cross_entropy
+	Optimizer Spec    `yaml:"optimizer"` // AdamW
+	LR        float64 `yaml:"lr"`        // of the optimizer
+	Schedule  Spec    `yaml:"schedule"`  // constant
+
+	Epochs     int     `yaml:"epochs"` // 1
+	Updates    int     `yaml:"updates"`
+	Batch      int     `yaml:"batch"` // 32
+	Accumulate int     `yaml:"accumulate"`
+	ClipNorm   float64 `yaml:"clip_norm"`
+	ClipValue  float64 `yaml:"clip_value"`
+	EMA        float64 `yaml:"ema"`
+	L1         float64 `yaml:"l1"`
+	BatchNorm  string  `yaml:"batch_norm"` // auto, train or frozen
+	Segments   int     `yaml:"segments"`   // of gradient checkpointing
+
+	Metrics  []string `yaml:"metrics"`
+	Monitor  string   `yaml:"monitor"`   // loss, or a metric: what tells the best model
+	Patience int      `yaml:"patience"`  // evaluations without progress before the training stops
+	KeepLast bool     `yaml:"keep_last"` // leave the last weights, not the best
+
+	EvalEvery int    `yaml:"eval_every"` // updates; after every epoch
+	SaveEvery int    `yaml:"save_every"` // updates; after every epoch
+	Seed      uint64 `yaml:"seed"`
+	Threads   int    `yaml:"threads"`
+}
+
+// Data is where samples come from: a folder with a sub-folder of pictures for each class, a .csv table, an .npz archive, or two files, pictures (or rows) and their classes, with a comma
+// between: IDX files as of MNIST, or .npy.
+type Data struct {
+	Train   string            `yaml:"train"`
+	Valid   string            `yaml:"valid"`   // as Train
+	Holdout float64           `yaml:"holdout"` // part of Train that is kept for validation where Valid is not given
+	Target  string            `yaml:"target"`  // column of a table, or array of an archive; "y"
+	Inputs  map[string]string `yaml:"inputs"`  // from fields of the data to inputs of the model, where names differ
+	Columns map[string]Column `yaml:"columns"` // of a table
+	Missing string            `yaml:"missing"` // cells of a table without a value: mean, constant or indicator; they are refused
+	Mean    []float64         `yaml:"mean"`    // of pictures, subtracted after they are scaled to 0 … 1
+	Std     []float64         `yaml:"std"`
+	Scale   float64           `yaml:"scale"` // of bytes; 1/255
+	Augment []Spec            `yaml:"augment"`
+}
+
+// Column says what a column of a table is; see [data.Column].
+type Column struct {
+	Kind       string   `yaml:"kind"`
+	Missing    string   `yaml:"missing"`
+	Fill       float64  `yaml:"fill"`
+	Categories []string `yaml:"categories"`
+}
+
+// Spec is something by its name, with parameters: in YAML the name alone, or an object that has it under name or kind.
+type Spec struct {
+	Name   string
+	Params map[string]any
+}
+
+// UnmarshalYAML reads both forms.
+func (s *Spec) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		return n.Decode(&s.Name)
+	}
+	if err := n.Decode(&s.Params); err != nil {
+		return err
+	}
+	for _, key := range []string{"name", "kind"} {
+		if name, ok := s.Params[key].(string); ok {
+			s.Name = name
+			delete(s.Params, key)
+			return nil
+		}
+	}
+	return fmt.Errorf("line %d: an object with a name is wanted", n.Line)
+}
+
+// ParseSpec reads "name", "name,key=value,…" with values as of YAML, as on a command line.
+func ParseSpec(text string) (Spec, error) {
+	s := Spec{}
+	for i, part := range splitOutside(text) {
+		if i == 0 {
+			s.Name = part
+			continue
+		}
+		k, v, ok := strings.Cut(part, "=")
+		if !ok {
+			return s, fmt.Errorf("%q: want %s,key=value", part, s.Name)
+		}
+		var x any
+		if err := yaml.Unmarshal([]byte(v), &x); err != nil {
+			return s, fmt.Errorf("%s: %w", k, err)
+		}
+		if s.Params == nil {
+			s.Params = map[string]any{}
+		}
+		s.Params[k] = x
+	}
+	return s, nil
+}
+
+// splitOutside splits at commas that no bracket encloses.
+func splitOutside(s string) []string {
+	var parts []string
+	depth, at := 0, 0
+	for i, r := range s {
+		switch r {
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth--
+		case ',':
+			if depth == 0 {
+				parts = append(parts, s[at:i])
+				at = i + 1
+			}
+		}
+	}
+	return append(parts, s[at:])
+}
+
+// Read decodes a job from YAML. Keys that a job does not have are refused.
+func Read(r io.Reader) (*Job, error) {
+	j := &Job{}
+	d := yaml.NewDecoder(r)
+	d.KnownFields(true)
+	if err := d.Decode(j); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("job: %w", err)
+	}
+	return j, nil
+}
+
+// ReadFile is [Read] of a file. Paths in it are as seen from the working directory.
+func ReadFile(path string) (*Job, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	j, err := Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return j, nil
+}
+
+// params makes numbers and lists of YAML what JSON decoders want.
+func params(m map[string]any) (map[string]any, error) {
+	if len(m) == 0 {
+		return nil, nil
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var out map[string]any
+	return out, json.Unmarshal(b, &out)
+}
+
+func (j *Job) file(name string) string { return filepath.Join(j.Out, name) }

@@ -1,0 +1,173 @@
+package job
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/finetune"
+	"github.com/onnxrun/onnxrun/finetune/adapter"
+	"github.com/onnxrun/onnxrun/finetune/loss"
+	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/finetune/schedule"
+	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/onnx"
+)
+
+// prepare loads the model and makes of it what the job says: a new head, an adapter, parameters that do not train.
+func (j *Job) prepare() (*finetune.Model, *adapter.Adapter, error) {
+	g, err := onnx.Load(j.Model)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err := finetune.New(g)
+	if err != nil {
+		return nil, nil, err
+	}
+	if j.Head > 0 {
+		if j.Probe {
+			m.TrainIf(func(*finetune.Param) bool { return false })
+		}
+		if err := m.NewHead(j.Cut, finetune.Head{Classes: j.Head, Pool: j.Pool, Seed: j.Seed, Name: headName}); err != nil {
+			return nil, nil, fmt.Errorf("new head: %w", err)
+		}
+	} else if j.Probe {
+		return nil, nil, fmt.Errorf("a probe is a new head that trains alone: say how many outputs it has")
+	}
+	var a *adapter.Adapter
+	if j.Adapter != nil {
+		if a, err = j.adapt(m); err != nil {
+			return nil, nil, err
+		}
+	}
+	if j.Last > 0 {
+		if err := m.TrainLast(j.Last); err != nil {
+			return nil, nil, err
+		}
+	}
+	if j.Train != nil {
+		m.TrainIf(func(*finetune.Param) bool { return false })
+		if err := m.Unfreeze(j.Train...); err != nil {
+			return nil, nil, err
+		}
+	}
+	return m, a, m.Freeze(j.Freeze...)
+}
+
+const headName = "head"
+
+// adapt adds the adapter. Parameters of the model are frozen by it; a new head is among the modules that train, and are kept, with it.
+func (j *Job) adapt(m *finetune.Model) (*adapter.Adapter, error) {
+	p := map[string]any{"peft_type": "LORA"}
+	for k, v := range j.Adapter {
+		p[k] = v
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	c, err := adapter.ParseConfig(b)
+	if err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	c.Seed = j.Seed
+	if j.Head > 0 {
+		c.SavedModules = append(c.SavedModules, headName)
+	}
+	set, err := adapter.New(m)
+	if err != nil {
+		return nil, err
+	}
+	a, err := set.Add("default", c)
+	if err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	return a, set.Activate("default")
+}
+
+// config is the training as the job says, for updates in all.
+func (j *Job) config(updates int) (finetune.Config, error) {
+	cfg := finetune.Config{Accumulate: j.Accumulate, Clip: finetune.Clip{Norm: j.ClipNorm, Value: j.ClipValue}, EMA: j.EMA,
+		Segments: j.Segments, Threads: j.Threads, Seed: j.Seed}
+	var err error
+	if cfg.Loss, err = j.loss(); err != nil {
+		return cfg, err
+	}
+	p, err := params(j.Optimizer.Params)
+	if err != nil {
+		return cfg, err
+	}
+	if j.LR != 0 {
+		if p == nil {
+			p = map[string]any{}
+		}
+		p["lr"] = j.LR
+	}
+	name := j.Optimizer.Name
+	if name == "" {
+		name = "AdamW"
+	}
+	if cfg.Optimizer, err = optim.New(name, p); err != nil {
+		return cfg, err
+	}
+	if j.Schedule.Name != "" {
+		if p, err = params(j.Schedule.Params); err != nil {
+			return cfg, err
+		}
+		if cfg.Schedule, err = schedule.New(j.Schedule.Name, p, updates); err != nil {
+			return cfg, err
+		}
+	}
+	switch j.BatchNorm {
+	case "", "auto":
+	case "train":
+		cfg.BatchNorm = finetune.BatchNormTrain
+	case "frozen":
+		cfg.BatchNorm = finetune.BatchNormFrozen
+	default:
+		return cfg, fmt.Errorf("no batch_norm %q; there are auto, train and frozen", j.BatchNorm)
+	}
+	if j.L1 > 0 {
+		cfg.Penalty = finetune.L1(j.L1)
+	}
+	return cfg, nil
+}
+
+func (j *Job) loss() (loss.Loss, error) {
+	p, err := params(j.Loss.Params)
+	if err != nil {
+		return nil, err
+	}
+	name := j.Loss.Name
+	if name == "" {
+		name = "cross_entropy"
+	}
+	return loss.New(name, p)
+}
+
+// onProbabilities reports whether the model ends in probabilities where the loss wants logits.
+func onProbabilities(m *finetune.Model, name string) bool {
+	if name != "" && name != "cross_entropy" && name != "bce_with_logits" && name != "bce_logits" {
+		return false
+	}
+	v := m.Graph.Outputs[0]
+	for v.Def != nil && v.Def.Op.Domain == "" {
+		switch v.Def.Op.Name {
+		case "Softmax", "Sigmoid":
+			return true
+		case "Identity", "Reshape", "Flatten", "Squeeze":
+			v = v.Def.In[0]
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// outputTypes are the types of the model's outputs.
+func outputTypes(m *finetune.Model) []graph.Type {
+	types := make([]graph.Type, len(m.Graph.Outputs))
+	for i, v := range m.Graph.Outputs {
+		types[i] = v.Type
+	}
+	return types
+}
