@@ -320,14 +320,16 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 // from element x on. Rows and elements outside of the image are zeros.
 func padRows(dst, src []float32, y, n, h, x, width, w int) {
 	lo, hi := min(max(0, -x), width), min(width, w-x)
-	for i := range n {
-		row := dst[i*width:][:width]
-		if y+i < 0 || y+i >= h || lo >= hi {
-			clear(row)
-			continue
-		}
-		clear(row[:lo])
-		copy(row[lo:hi], src[(y+i)*w+x+lo:])
-		clear(row[hi:])
+	from := min(max(0, -y), n)
+	to := min(n, h-y)
+	if lo >= hi || from >= to {
+		clear(dst[:n*width])
+		return
 	}
+	clear(dst[:from*width+lo])
+	for i := from + 1; i < to; i++ { // the end of a row and the beginning of the next
+		clear(dst[(i-1)*width+hi : i*width+lo])
+	}
+	clear(dst[(to-1)*width+hi : n*width])
+	kernel.CopyRows(dst[from*width+lo:], src[(y+from)*w+x+lo:], to-from, hi-lo, width, w)
 }

@@ -130,7 +130,7 @@ func (c *ConvWeights) see(dst []float32, ld, channels, first, tap, p, n int) {
 		}
 		if lo < hi {
 			i2 := (o2+lo)*w.Stride[2] - w.Head[2] + k2*w.Dilation[2]
-			packPanel(dst[lo*ld:], c.X[(image*in+(i0*w.In[1]+i1)*w.In[2]+i2)*c.XStep+first:], hi-lo, channels, ld, w.Stride[2]*c.XStep)
+			CopyRows(dst[lo*ld:], c.X[(image*in+(i0*w.In[1]+i1)*w.In[2]+i2)*c.XStep+first:], hi-lo, channels, ld, w.Stride[2]*c.XStep)
 		}
 		for i := hi; i < count; i++ {
 			clear(dst[i*ld:][:channels])

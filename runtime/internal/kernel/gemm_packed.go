@@ -55,7 +55,7 @@ func PackB(dst, b []float32, k, n, ldb int, trans bool, lo, hi int) {
 					}
 				}
 			} else {
-				packPanel(to, b[k0*ldb+j*width:], kc, cols, width, ldb)
+				CopyRows(to, b[k0*ldb+j*width:], kc, cols, width, ldb)
 			}
 			if cols < width {
 				for p := range kc {
@@ -66,13 +66,13 @@ func PackB(dst, b []float32, k, n, ldb int, trans bool, lo, hi int) {
 	}
 }
 
-// packPanel copies k rows of n elements, ldb elements apart, to rows of width elements.
-func packPanel(dst, b []float32, k, n, width, ldb int) {
-	if k > 0 && n > 0 && copyShortRows(float32Bits(dst[:(k-1)*width+n]), float32Bits(b[:(k-1)*ldb+n]), k, n, width, ldb) {
+// CopyRows copies rows of n elements, ldSrc elements apart, to where they are ldDst elements apart. Short rows go by vectors, without a call for each.
+func CopyRows(dst, src []float32, rows, n, ldDst, ldSrc int) {
+	if rows < 1 || n < 1 || copyShortRows(float32Bits(dst[:(rows-1)*ldDst+n]), float32Bits(src[:(rows-1)*ldSrc+n]), rows, n, ldDst, ldSrc) {
 		return
 	}
-	for p := range k {
-		copy(dst[p*width:][:n], b[p*ldb:])
+	for r := range rows {
+		copy(dst[r*ldDst:][:n], src[r*ldSrc:][:n])
 	}
 }
 
