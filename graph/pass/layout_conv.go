@@ -48,6 +48,9 @@ func (l *c16) conv(n *graph.Node) bool {
 		}
 	}
 	name, packing := c.algorithm(l.exact)
+	if name == "ConvDirect" && wholeTranspose(w) {
+		w, packing = w.Def.In[0], append(packing, graph.Int("transposed", 1))
+	}
 	pack := []graph.Arg{w, graph.Int("group", c.group)}
 	for _, a := range packing {
 		pack = append(pack, a)
@@ -62,6 +65,17 @@ func (l *c16) conv(n *graph.Node) bool {
 	}
 	l.is(n.Out[0], l.b.Op(private+"::"+name, args...))
 	return true
+}
+
+// wholeTranspose reports whether w are all weights of a transposed convolution of stride 1, which packing can bring in order by itself.
+func wholeTranspose(w *graph.Value) bool {
+	n := w.Def
+	if n == nil || n.Op.Domain != private || n.Op.Name != "PhaseWeights" || n.Int("group") != 1 || n.Int("stride") != 1 {
+		return false
+	}
+	s, ok := n.In[0].Type.Static()
+	taps := n.Ints("taps")
+	return ok && int(taps[0]) == s[2] && int(taps[1]) == s[3]
 }
 
 // readConv is the shape of a convolution that can be computed on blocked values, with the attributes of the private operators.

@@ -5,7 +5,6 @@ import (
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
-	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // BatchNormalization is (X - mean)/sqrt(var + epsilon)·scale + B for each channel of X [N, C, spatial…]. In training mode mean and
@@ -152,11 +151,11 @@ func (a *batchMoments[T]) Do(_, lo, hi int) {
 		n := float64(len(a.x) / a.channels)
 		var sum, dev float64
 		for at := k * a.inner; at < len(a.x); at += step {
-			sum += kernel.Sum(a.x[at : at+a.inner])
+			sum += sumOf(a.x[at : at+a.inner])
 		}
 		mean := sum / n
 		for at := k * a.inner; at < len(a.x); at += step {
-			dev += kernel.Deviation(a.x[at:at+a.inner], mean)
+			dev += deviation(a.x[at:at+a.inner], mean)
 		}
 		a.mean[k], a.variance[k] = mean, dev/n
 	}

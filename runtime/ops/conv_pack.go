@@ -8,10 +8,11 @@ import (
 
 // PackConvDirect brings weights W [M, C/group, kH, kW] into the order in which ConvDirect reads them: [⌈M/16⌉, K, 16], where K counts, for each block of input channels, the
 // kernel's rows and columns and the channels of the block. Where channels of several groups share an output block, it reads the blocks of all
-// their inputs, and K goes over all lanes of these, with zeros for the channels of other groups.
+// their inputs, and K goes over all lanes of these, with zeros for the channels of other groups. With transposed, the weights are those of the transposed convolution,
+// [C, M, kH, kW] with the taps in reverse order, in one group.
 var packConvDirect = family(&graph.Op{
 	Domain: private, Name: "PackConvDirect", Since: 1,
-	Sig:   "(W:T) -> (P:T); T = f32; group int = 1",
+	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; transposed int = 0",
 	Infer: inferPackDirect, Run: runPackDirect,
 })
 
@@ -83,6 +84,12 @@ func inferPackDirect(c *graph.Infer) error {
 		c.SetTensor(0, c.DType(0), graph.Unknown(), graph.Unknown(), graph.Size(16))
 		return nil
 	}
+	if c.Node.Bool("transposed") {
+		if c.Node.Int("group") != 1 || len(w) != 4 {
+			return graph.Shapef("transposed weights %s in %d groups", c.Type(0), c.Node.Int("group"))
+		}
+		w = []graph.Dim{w[1], w[0], w[2], w[3]}
+	}
 	g, err := packedConv(c.Node, w)
 	if err != nil {
 		return err
@@ -126,11 +133,20 @@ func inferUnpackDirect(c *graph.Infer) error {
 }
 
 func runPackDirect(c *graph.Ctx) error {
-	g, err := packedConv(c.Node, graph.Dims(c.In[0].Shape()...))
+	shape := graph.Dims(c.In[0].Shape()...)
+	transposed := c.Node.Bool("transposed")
+	if transposed {
+		shape[0], shape[1] = shape[1], shape[0]
+	}
+	g, err := packedConv(c.Node, shape)
 	if err != nil {
 		return err
 	}
 	w, src, dst := directWeightsOf(&g), tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0])
+	if transposed {
+		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packTransposedArgs{packDirectArgs{w, src, dst, nil, g.out, g.KernelSize()}})
+		return nil
+	}
 	if w.lanes == w.groupIn { // an output block reads just what its channels do
 		scratch, err := graph.Scratch[float32](c, c.Exec().Workers()*16*16*g.KernelSize())
 		if err != nil {
@@ -164,6 +180,29 @@ func (a *packDirectArgs) Do(worker, lo, hi int) {
 				}
 			}
 			dst = dst[16*width*a.taps:]
+		}
+	}
+}
+
+// packTransposedArgs packs weights [input channel][output channel][tap].
+type packTransposedArgs struct{ packDirectArgs }
+
+// Do takes output blocks.
+func (a *packTransposedArgs) Do(_, lo, hi int) {
+	taps := a.taps
+	for o := lo; o < hi; o++ {
+		dst, lanes := a.dst[16*o*a.k:][:16*a.k], min(16, a.out-16*o)
+		for i := range a.lanes {
+			src := a.src[(i*a.out+16*o)*taps:][:lanes*taps]
+			width := min(16, a.lanes-i/16*16)
+			at := (i/16*16*taps + i%16) * 16
+			for t := range taps {
+				to := dst[at+(taps-1-t)*width*16:][:16]
+				for l := range lanes {
+					to[l] = src[l*taps+t]
+				}
+				clear(to[lanes:])
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -32,4 +33,29 @@ func TestPhaseWeights(t *testing.T) {
 		{Name: "blocks of rows", In: []*tensor.Tensor{count(2, 40, 1, 1)}, Attrs: all(1, 1), Want: []*tensor.Tensor{f32(long, 40, 2, 1, 1)}},
 		{Name: "beyond", In: []*tensor.Tensor{count(1, 1, 3, 3)}, Attrs: []graph.Attr{graph.Ints("first", 2, 0), graph.Ints("taps", 2, 1)}, Err: graph.ErrShape},
 	})
+}
+
+// TestPackTransposed: packing the weights of a transposed convolution is packing what PhaseWeights makes of them.
+func TestPackTransposed(t *testing.T) {
+	for _, shape := range [][]int{{3, 5, 2, 3}, {16, 32, 3, 3}, {20, 40, 1, 1}, {33, 17, 3, 2}} {
+		v := make([]float32, tensor.Shape(shape).Elems())
+		for i := range v {
+			v[i] = float32(i)
+		}
+		b := graph.NewBuilder(Registry(), nil)
+		w := b.Const(f32(v, shape...))
+		turned := b.Op("ai.onnxrun::PhaseWeights", w, graph.Ints("first", 0, 0), graph.Ints("taps", int64(shape[2]), int64(shape[3])))
+		b.Output(b.Op("ai.onnxrun::PackConvDirect", turned))
+		b.Output(b.Op("ai.onnxrun::PackConvDirect", w, graph.Int("transposed", 1)))
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		out, err := (&optest.Interp{Reg: Registry()}).RunGraph(b.Graph, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(tensor.Data[float32](out[0]), tensor.Data[float32](out[1])) {
+			t.Errorf("%v: packed in another order", shape)
+		}
+	}
 }
