@@ -47,6 +47,7 @@ func New(g *graph.Graph) (*Model, error) {
 		return nil, err
 	}
 	untie(m.Graph)
+	separate(m.Graph)
 	m.find()
 	m.name()
 	return m, nil

@@ -191,11 +191,11 @@ func (f *namer) find(v *graph.Value) (string, Transform) {
 			}
 			how = Transpose // what lies as PyTorch has it keeps its name
 		}
-		if s := f.byBias(u.node); s != "" && names[u.index] == "weight" {
-			return s, how
-		}
 		if s, ok := Module(u.node); ok && s != "" && f.plain(u.node, s) {
 			return s + "." + names[u.index], how
+		}
+		if s := f.byBias(u.node); s != "" && names[u.index] == "weight" {
+			return s, how
 		}
 	}
 	return "", Same

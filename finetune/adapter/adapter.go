@@ -5,6 +5,7 @@
 package adapter
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -76,14 +77,13 @@ func (s *Set) Active() []*Adapter { return slices.Clone(s.active) }
 
 // Add makes a new adapter with fresh parameters and activates it in place of those that are active. LoRA and IA³ start as the identity.
 func (s *Set) Add(name string, c Config) (*Adapter, error) {
-	a, err := s.start(name, c)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.fresh(); err != nil {
-		return nil, err
-	}
-	return a, s.take(a)
+	return s.take(func() (*Adapter, error) {
+		a, err := s.start(name, c)
+		if err != nil {
+			return nil, err
+		}
+		return a, a.fresh()
+	})
 }
 
 // start is an adapter without parameters.
@@ -91,26 +91,34 @@ func (s *Set) start(name string, c Config) (*Adapter, error) {
 	if name == "" || s.Adapter(name) != nil {
 		return nil, fmt.Errorf("the name %q of an adapter is empty or taken", name)
 	}
-	if s.merged != nil {
-		return nil, errMerged
-	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	return &Adapter{Name: name, Config: c, set: s}, nil
 }
 
-// take adds a complete adapter to the set and activates it.
-func (s *Set) take(a *Adapter) error {
-	s.Adapters = append(s.Adapters, a)
-	if err := s.Activate(a.Name); err != nil {
-		s.Adapters = s.Adapters[:len(s.Adapters)-1]
-		return err
+// take adds to the set the adapter that f makes for the model as it is without adapters, and activates it. After an error all is as it was.
+func (s *Set) take(f func() (*Adapter, error)) (*Adapter, error) {
+	if s.merged != nil {
+		return nil, errMerged
 	}
-	return nil
+	before := s.active
+	err := s.apply(nil)
+	if err != nil {
+		return nil, err
+	}
+	a, err := f()
+	if err == nil {
+		err = s.apply([]*Adapter{a})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.apply(before))
+	}
+	s.Adapters = append(s.Adapters, a)
+	return a, nil
 }
 
-var errMerged = fmt.Errorf("adapters are merged into the model: unmerge them first")
+var errMerged = errors.New("adapters are merged into the model: unmerge them first")
 
 // Activate lets these adapters, and no others, change the model, one after the other: what LoRA adds sums up, what IA³ multiplies multiplies up. Without names
 // the model is the base. When it fails, the adapters active before are active again. The parameters of the active adapters train, and those of no other.
@@ -131,10 +139,7 @@ func (s *Set) Activate(names ...string) error {
 	}
 	before := s.active
 	if err := s.apply(list); err != nil {
-		if again := s.apply(before); again != nil {
-			return fmt.Errorf("%w; and the adapters before: %w", err, again)
-		}
-		return err
+		return errors.Join(err, s.apply(before))
 	}
 	return nil
 }

@@ -17,10 +17,6 @@ func (s *Set) Combine(name string, parts ...Part) (*Adapter, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("nothing to combine")
 	}
-	type share struct {
-		t      *target
-		weight float64
-	}
 	shares := map[*Layer][]share{}
 	c := Config{Type: LoRA}
 	for _, p := range parts {
@@ -40,6 +36,16 @@ func (s *Set) Combine(name string, parts ...Part) (*Adapter, error) {
 		}
 	}
 	c.Alpha = float64(c.R) // every scale is in B
+	return s.take(func() (*Adapter, error) { return s.sum(name, c, shares) })
+}
+
+// share is a layer's part in a weighted sum.
+type share struct {
+	t      *target
+	weight float64
+}
+
+func (s *Set) sum(name string, c Config, shares map[*Layer][]share) (*Adapter, error) {
 	a, err := s.start(name, c)
 	if err != nil {
 		return nil, err
@@ -78,5 +84,5 @@ func (s *Set) Combine(name string, parts ...Part) (*Adapter, error) {
 			a.Config.Alphas = append(a.Config.Alphas, Rule{quoteModule(t.name), float64(r)})
 		}
 	}
-	return a, s.take(a)
+	return a, nil
 }

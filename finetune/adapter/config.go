@@ -119,19 +119,23 @@ func (c *Config) scale(module string, r int) (float64, error) {
 // saves are the ends of the names of saved modules.
 func (c *Config) saves() []string {
 	list := c.SavedModules
-	var heads []string
-	switch c.TaskType {
-	case "SEQ_CLS", "TOKEN_CLS":
-		heads = []string{"classifier", "score"}
-	case "QUESTION_ANS":
-		heads = []string{"qa_outputs"}
-	}
-	for _, h := range heads {
+	for _, h := range c.heads() {
 		if !endsWithAny(h, list) {
 			list = append(list[:len(list):len(list)], h)
 		}
 	}
 	return list
+}
+
+// heads are the names that the task's output layer may have.
+func (c *Config) heads() []string {
+	switch c.TaskType {
+	case "SEQ_CLS", "TOKEN_CLS":
+		return []string{"classifier", "score"}
+	case "QUESTION_ANS":
+		return []string{"qa_outputs"}
+	}
+	return nil
 }
 
 // wire is adapter_config.json as far as it is understood.

@@ -25,11 +25,11 @@ const maxConfig = 1 << 20
 // Load adds the adapter in a folder that PEFT or [Adapter.Save] wrote, and activates it in place of those that are active. What it holds decides which
 // modules it changes. Half-precision parameters become those of the model's type.
 func (s *Set) Load(name, dir string) (*Adapter, error) {
-	a, err := s.load(name, dir)
+	a, err := s.take(func() (*Adapter, error) { return s.load(name, dir) })
 	if err != nil {
 		return nil, fmt.Errorf("adapter in %s: %w", dir, err)
 	}
-	return a, s.take(a)
+	return a, nil
 }
 
 func (s *Set) load(name, dir string) (*Adapter, error) {

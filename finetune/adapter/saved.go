@@ -35,7 +35,7 @@ func (a *Adapter) freshSaved() error {
 		}
 	}
 	for _, s := range a.Config.SavedModules {
-		if !found[s] {
+		if !found[s] && !contains(a.Config.heads(), s) {
 			return fmt.Errorf("no module %q to save", s)
 		}
 	}
@@ -100,7 +100,7 @@ func applySaved(e *edit, list []*savedModule) error {
 	return nil
 }
 
-// outputsOf reports whether v is an output of the graph.
+// isOutput reports whether v is an output of the graph.
 func isOutput(g *graph.Graph, v *graph.Value) bool {
 	for _, o := range g.Outputs {
 		if o == v {
