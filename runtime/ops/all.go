@@ -214,6 +214,7 @@ var all = [][]*graph.Op{
 	skipRMSNorm,
 	slice,
 	softmax,
+	softmaxCrossEntropyGradient,
 	softmaxCrossEntropyLoss,
 	softplus,
 	softsign,

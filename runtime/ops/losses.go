@@ -22,19 +22,20 @@ var negativeLogLikelihoodLoss = family(
 )
 
 // SoftmaxCrossEntropyLoss is NegativeLogLikelihoodLoss of the logarithm of the softmax of scores over the classes, which is axis 1.
-var softmaxCrossEntropyLoss = family(
+var softmaxCrossEntropyLoss = grad(family(
 	&graph.Op{
 		Name: "SoftmaxCrossEntropyLoss", Since: 13,
 		Sig: `(scores:T, labels:Tind, weights?:T) -> (output:T, log_prob?:T)
 			T = float; Tind = i32 i64
 			ignore_index int; reduction string = mean`,
+		Run: halves(runCrossEntropy),
 		Expand: func(b *graph.Builder, n *graph.Node) []*graph.Value {
 			log := b.Op("LogSoftmax", n.In[0], graph.Int("axis", 1))
 			return []*graph.Value{likelihoodLoss(b, n, log), log}
 		},
 	},
 	&graph.Op{Since: 12, Sig: "T = f16 f32 f64"},
-)
+), crossEntropyGrad)
 
 // likelihoodLoss is the loss of a node with the given log-probabilities.
 func likelihoodLoss(b *graph.Builder, n *graph.Node, log *graph.Value) *graph.Value {

@@ -36,6 +36,24 @@ func TestLosses(t *testing.T) {
 	})
 }
 
+// TestCrossEntropyGrad: every reduction, weights and ignored labels, with and without the gradient of the log-probabilities.
+func TestCrossEntropyGrad(t *testing.T) {
+	x, w := wave(3, 4), wave(4)
+	for i, v := range tensor.Data[float64](w) {
+		tensor.Data[float64](w)[i] = v*v + 0.5
+	}
+	labels := i64([]int64{1, 3, 0}, 3)
+	var cases []optest.Case
+	for _, r := range []string{"none", "sum", "mean"} {
+		red := graph.Str("reduction", r)
+		cases = append(cases,
+			optest.Case{Name: r, In: []*tensor.Tensor{x, labels}, Attrs: []graph.Attr{red}},
+			optest.Case{Name: r + " weights, ignored", In: []*tensor.Tensor{x, labels, w}, Attrs: []graph.Attr{red, graph.Int("ignore_index", 3)}, Want: []*tensor.Tensor{x, x}},
+			optest.Case{Name: r + " weights", In: []*tensor.Tensor{wave(2, 4, 3), i64([]int64{0, 1, 2, 3, 3, 1}, 2, 3), w}, Attrs: []graph.Attr{red}})
+	}
+	optest.Grad(t, Registry(), "SoftmaxCrossEntropyLoss", cases)
+}
+
 func TestSwiGLU(t *testing.T) {
 	ts := func(v ...*tensor.Tensor) []*tensor.Tensor { return v }
 	inf := float32(math.Inf(1))
