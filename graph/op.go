@@ -37,6 +37,8 @@ type Op struct {
 	InPlaceFrom int
 	// IsFunction says that a model defines the operator; Expand is its body.
 	IsFunction bool
+	// SmallPages says that constants it computes need no huge pages; see [tensor.NewSmallPages].
+	SmallPages bool
 	// Random says that two runs differ, so that it is never folded or merged.
 	Random bool
 

@@ -12,6 +12,7 @@ type evaluator struct {
 	leftPacked int // bytes for the results of private operators
 	limit      int // of the node at hand
 	budget     *int
+	smallPages bool
 }
 
 // node is the outputs of n when its inputs are constants and computing it is worth it, else nil. A node that fails is left alone: it may
@@ -38,6 +39,7 @@ func (e *evaluator) node(reg *graph.Registry, n *graph.Node) []*tensor.Tensor {
 	if n.Op.Domain == private {
 		e.budget, e.limit = &e.leftPacked, max(foldSmall, packGrowth*size)
 	}
+	e.smallPages = n.Op.SmallPages
 	out, err := graph.InferOutputs(reg, n, in, nil)
 	if err != nil {
 		return nil
@@ -92,6 +94,9 @@ func (e *evaluator) Alloc(d tensor.DType, shape []int) (*tensor.Tensor, error) {
 	}
 	if err := e.Charge(size); err != nil {
 		return nil, err
+	}
+	if e.smallPages {
+		return tensor.NewSmallPages(d, shape...)
 	}
 	return tensor.New(d, shape...)
 }

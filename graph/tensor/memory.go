@@ -11,6 +11,15 @@ const hugeFrom = 1 << 20
 
 // Align is a byte slice of length n that starts at a multiple of 64, as vector kernels like it. Its contents are zero.
 func Align(n int) []byte {
+	b := alignSmall(n)
+	if n >= hugeFrom {
+		adviseHuge(b)
+	}
+	return b
+}
+
+// alignSmall is Align in pages of the usual size.
+func alignSmall(n int) []byte {
 	if n == 0 {
 		return nil
 	}
@@ -18,11 +27,17 @@ func Align(n int) []byte {
 		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(make([]complex128, (n+15)/16)))), n)
 	}
 	b := make([]byte, n+63)
-	if n >= hugeFrom {
-		adviseHuge(b)
-	}
 	off := -int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) & 63
 	return b[off : off+n : off+n]
+}
+
+// alignPopulated is alignSmall for memory that is written soon, and all of it.
+func alignPopulated(n int) []byte {
+	b := alignSmall(n)
+	if n >= hugeFrom {
+		populate(b)
+	}
+	return b
 }
 
 // mappings are the files in memory that tensors alias. They stay for the life of the process.

@@ -4,4 +4,6 @@ package tensor
 
 func adviseHuge([]byte) {}
 
+func populate([]byte) {}
+
 func dropPages([]byte) {}

@@ -9,10 +9,10 @@ import (
 // TestAlign: memory begins at a cache line, is zero and can be written, also where huge pages are asked for.
 func TestAlign(t *testing.T) {
 	for _, n := range []int{0, 1, 63, 511, 512, 4097, hugeFrom - 1, hugeFrom, 3*hugeFrom + 5} {
-		for range 2 { // the second may be memory that was used before
-			b := Align(n)
+		for i, align := range []func(int) []byte{Align, Align, alignPopulated, Align} { // the later ones may be memory that was used before
+			b := align(n)
 			if len(b) != n || cap(b) != n {
-				t.Fatalf("%d bytes of %d for %d", len(b), cap(b), n)
+				t.Fatalf("%d: %d bytes of %d for %d", i, len(b), cap(b), n)
 			}
 			if n >= 512 && uintptr(unsafe.Pointer(unsafe.SliceData(b)))%64 != 0 {
 				t.Errorf("%d bytes at %p", n, b)

@@ -27,7 +27,15 @@ type Tensor struct {
 
 // New is a tensor of zeros (empty strings for String). It fails when the size does not fit an int.
 // It does not bound memory: code that handles models or data from outside allocates through a budget.
-func New(d DType, shape ...int) (*Tensor, error) {
+func New(d DType, shape ...int) (*Tensor, error) { return newTensor(d, shape, Align) }
+
+// NewSmallPages is New without huge pages. They take long where the system has to fetch them first: a virtual machine gives free ones back to its
+// host. It is for what is written at once, and read slowly, with much arithmetic for each element.
+func NewSmallPages(d DType, shape ...int) (*Tensor, error) {
+	return newTensor(d, shape, alignPopulated)
+}
+
+func newTensor(d DType, shape []int, memory func(int) []byte) (*Tensor, error) {
 	n, ok := Shape(shape).Size()
 	if !ok {
 		return nil, fmt.Errorf("size of %s%v: %w", d.Short(), Shape(shape), ErrShape)
@@ -39,7 +47,7 @@ func New(d DType, shape ...int) (*Tensor, error) {
 	if !ok || !d.Valid() || d.IsContainer() {
 		return nil, fmt.Errorf("tensor of %s%v: %w", d.Short(), Shape(shape), ErrType)
 	}
-	return &Tensor{dtype: d, shape: Shape(shape).Clone(), data: Align(size)}, nil
+	return &Tensor{dtype: d, shape: Shape(shape).Clone(), data: memory(size)}, nil
 }
 
 // FromBytes is a tensor over data, which is not copied: little-endian elements in row-major order, packed types
