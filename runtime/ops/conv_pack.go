@@ -144,7 +144,11 @@ func runPackDirect(c *graph.Ctx) error {
 	}
 	w, src, dst := directWeightsOf(&g), tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0])
 	if transposed {
-		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packTransposedArgs{packDirectArgs{w, src, dst, nil, g.out, g.KernelSize()}})
+		scratch, err := graph.Scratch[float32](c, c.Exec().Workers()*16*g.KernelSize())
+		if err != nil {
+			return err
+		}
+		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packTransposedArgs{packDirectArgs{w, src, dst, scratch, g.out, g.KernelSize()}})
 		return nil
 	}
 	if w.lanes == w.groupIn { // an output block reads just what its channels do
@@ -188,20 +192,18 @@ func (a *packDirectArgs) Do(worker, lo, hi int) {
 type packTransposedArgs struct{ packDirectArgs }
 
 // Do takes output blocks.
-func (a *packTransposedArgs) Do(_, lo, hi int) {
+func (a *packTransposedArgs) Do(worker, lo, hi int) {
 	taps := a.taps
+	near := a.scratch[worker*16*taps:][:16*taps] // [tap][16]
 	for o := lo; o < hi; o++ {
-		dst, lanes := a.dst[16*o*a.k:][:16*a.k], min(16, a.out-16*o)
+		dst := a.dst[16*o*a.k:][:16*a.k]
 		for i := range a.lanes {
-			src := a.src[(i*a.out+16*o)*taps:][:lanes*taps]
-			width := min(16, a.lanes-i/16*16)
-			at := (i/16*16*taps + i%16) * 16
+			kernel.Block16(near, a.src[(i*a.out+16*o)*taps:], min(16, a.out-16*o), taps, taps)
+			step := 16 * min(16, a.lanes-i/16*16) // from tap to tap
+			at := (i/16*16*taps+i%16)*16 + taps*step
 			for t := range taps {
-				to := dst[at+(taps-1-t)*width*16:][:16]
-				for l := range lanes {
-					to[l] = src[l*taps+t]
-				}
-				clear(to[lanes:])
+				at -= step
+				*(*[16]float32)(dst[at:]) = *(*[16]float32)(near[16*t:])
 			}
 		}
 	}
