@@ -101,32 +101,37 @@ func (a *Adapter) fill(file *safetensors.File) error {
 		}
 		return a.loadPrompt(t)
 	}
-	modules := map[string]parts{}
-	var order []string
+	type key struct {
+		module string
+		table  bool // a tied table is also the weight of an output layer, perhaps under one name
+	}
+	modules := map[key]parts{}
+	var order []key
 	var others []safetensors.Named
 next:
 	for _, t := range file.Tensors {
-		key, ok := strings.CutPrefix(t.Name, prefix)
+		name, ok := strings.CutPrefix(t.Name, prefix)
 		if !ok {
 			return fmt.Errorf("tensor %q: names begin with %q", t.Name, prefix)
 		}
 		for _, e := range endings {
-			if m, ok := strings.CutSuffix(key, "."+e); ok {
-				if modules[m] == nil {
-					modules[m] = parts{}
-					order = append(order, m)
+			if m, ok := strings.CutSuffix(name, "."+e); ok {
+				k := key{m, e == embeddingA || e == embeddingB}
+				if modules[k] == nil {
+					modules[k] = parts{}
+					order = append(order, k)
 				}
-				modules[m][strings.TrimSuffix(e, ".weight")] = t.Value
+				modules[k][strings.TrimSuffix(e, ".weight")] = t.Value
 				continue next
 			}
 		}
-		others = append(others, safetensors.Named{Name: key, Value: t.Value})
+		others = append(others, safetensors.Named{Name: name, Value: t.Value})
 	}
 	if len(order) == 0 {
 		return fmt.Errorf("it holds nothing for any layer")
 	}
-	for _, m := range order {
-		if err := a.loadTarget(m, modules[m]); err != nil {
+	for _, k := range order {
+		if err := a.loadTarget(k.module, k.table, modules[k]); err != nil {
 			return err
 		}
 	}
@@ -141,9 +146,8 @@ next:
 
 func (s *Set) index(l *Layer) int { return slices.Index(s.layers, l) }
 
-func (a *Adapter) loadTarget(module string, p parts) error {
-	_, embedding := p[embeddingA]
-	l, err := a.set.layerNamed(module, embedding)
+func (a *Adapter) loadTarget(module string, table bool, p parts) error {
+	l, err := a.set.layerNamed(module, table)
 	if err != nil {
 		return err
 	}
