@@ -21,9 +21,7 @@ func (s *Step) State() *safetensors.File {
 	for _, p := range s.params {
 		f.Tensors = append(f.Tensors, safetensors.Named{Name: "param/" + p.Name, Value: p.Value.Const})
 	}
-	for _, x := range s.state {
-		f.Tensors = append(f.Tensors, x)
-	}
+	f.Tensors = append(f.Tensors, s.state...)
 	return f
 }
 
