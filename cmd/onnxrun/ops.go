@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/finetune/autodiff"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/runtime/ops"
 )
@@ -67,7 +68,7 @@ func opList(names []string) ([]*opInfo, error) {
 		}
 		e := list[len(list)-1]
 		e.Versions = append(e.Versions, o.Since)
-		e.Kernel, e.Gradient, e.Types = o.Run != nil, o.Grad != nil, typeNames(o)
+		e.Kernel, e.Gradient, e.Types = o.Run != nil, o.Grad != nil || autodiff.Flow(o), typeNames(o)
 	}
 	for _, n := range names {
 		if !slices.Contains(known, n) {

@@ -1,9 +1,10 @@
-// Package autodiff differentiates graphs: it appends to a graph the nodes that compute gradients, and nothing else. What comes out is an ordinary
-// graph, which passes optimize, sessions run and files hold.
+// Package autodiff differentiates graphs: it appends to a graph the nodes that compute gradients; nodes that are there get no more than further outputs,
+// of what gradients need. What comes out is an ordinary graph, which passes optimize, sessions run and files hold.
 package autodiff
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
@@ -36,127 +37,69 @@ func VJP(reg *graph.Registry, g *graph.Graph, outs, cotangents, wrt []*graph.Val
 	if len(outs) != len(cotangents) {
 		return nil, fmt.Errorf("%d cotangents for %d values", len(cotangents), len(outs))
 	}
-	p, err := expandPath(reg, g, outs, wrt)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.complete(); err != nil {
+	if err := expandPath(reg, g, outs, wrt); err != nil {
 		return nil, err
 	}
 	b := graph.NewBuilder(reg, g)
 	b.Prefix("grad")
+	grads := vjp(b, outs, cotangents, wrt)
+	return grads, b.Err()
+}
+
+// vjp is VJP for a graph whose operators on the way have rules.
+func vjp(b *graph.Builder, outs, cotangents, wrt []*graph.Value) []*graph.Value {
+	p := findPath(b.Graph, outs, wrt)
 	t := &tape{b: b, grads: map[*graph.Value]*graph.Value{}}
 	for i, v := range outs {
-		t.add(v, cotangents[i])
+		if p.active[v] {
+			t.add(v, cotangents[i])
+		}
 	}
-	for i := len(p.nodes) - 1; i >= 0; i-- {
-		t.node(p, p.nodes[i])
-	}
-	if b.Err() != nil {
-		return nil, b.Err()
+	for _, n := range slices.Backward(b.Graph.Nodes) { // those of now: more are appended
+		if p.on[n] {
+			t.node(p, n)
+		}
 	}
 	res := make([]*graph.Value, len(wrt))
 	for i, v := range wrt {
-		res[i] = t.grads[v]
-	}
-	return res, nil
-}
-
-// path is the nodes between the values to differentiate by and those to differentiate, in the order of the graph.
-type path struct {
-	nodes  []*graph.Node
-	active map[*graph.Value]bool // values that depend on wrt and on which an output depends
-}
-
-// findPath goes forward from wrt along floating-point values, then backward from outs.
-func findPath(g *graph.Graph, outs, wrt []*graph.Value) *path {
-	depends := map[*graph.Value]bool{}
-	for _, v := range wrt {
-		depends[v] = true
-	}
-	reads := func(n *graph.Node) []*graph.Value {
-		in := append([]*graph.Value{}, n.In...)
-		n.Subgraphs(func(s *graph.Graph) { in = append(in, s.Captures()...) })
-		return in
-	}
-	for _, n := range g.Nodes {
-		for _, v := range reads(n) {
-			if v != nil && depends[v] && differentiable(v) {
-				for _, o := range n.Out {
-					if o != nil && differentiable(o) {
-						depends[o] = true
-					}
-				}
-			}
+		if b.Err() == nil {
+			res[i] = t.grads[v]
 		}
 	}
-	p := &path{active: map[*graph.Value]bool{}}
-	for _, v := range outs {
-		p.active[v] = depends[v]
-	}
-	for i := len(g.Nodes) - 1; i >= 0; i-- {
-		n := g.Nodes[i]
-		on := false
-		for _, o := range n.Out {
-			on = on || o != nil && p.active[o]
-		}
-		if !on {
-			continue
-		}
-		p.nodes = append(p.nodes, n)
-		for _, v := range reads(n) {
-			if v != nil && depends[v] {
-				p.active[v] = true
-			}
-		}
-	}
-	for i, j := 0, len(p.nodes)-1; i < j; i, j = i+1, j-1 {
-		p.nodes[i], p.nodes[j] = p.nodes[j], p.nodes[i]
-	}
-	return p
-}
-
-// differentiable reports whether gradients pass through a value: they stop at integers, booleans and strings. What is not known yet may be anything.
-func differentiable(v *graph.Value) bool {
-	d := v.Type.DType
-	return d == 0 || d.IsFloat() || d.IsComplex() || d.IsContainer()
+	return res
 }
 
 // maxExpansions bounds expansions of expansions.
 const maxExpansions = 64
 
-// expandPath expands the operators on the path that have no gradient rule, as long as there are any.
-func expandPath(reg *graph.Registry, g *graph.Graph, outs, wrt []*graph.Value) (*path, error) {
+// expandPath expands the operators on the way that have no gradient rule, as long as there are any, and fails when there are such without an expansion.
+// It looks into the graphs inside nodes too.
+func expandPath(reg *graph.Registry, g *graph.Graph, outs, wrt []*graph.Value) error {
 	for range maxExpansions {
 		p := findPath(g, outs, wrt)
 		lacking := map[*graph.Op]bool{}
-		for _, n := range p.nodes {
-			if n.Op.Grad == nil && n.Op.Expand != nil {
+		var missing []string
+		g.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+			switch {
+			case !p.on[n] || n.Op.Grad != nil || isFlow(n):
+			case n.Op.Expand != nil:
 				lacking[n.Op] = true
+			default:
+				missing = append(missing, fmt.Sprintf("%s (node %q)", n.Op, n.Label()))
 			}
-		}
+			return true
+		})
 		if len(lacking) == 0 {
-			return p, nil
+			if missing != nil {
+				return graph.Unsupportedf("operators without a gradient: %s", strings.Join(missing, ", "))
+			}
+			return nil
 		}
 		if _, err := pass.ExpandIf(func(o *graph.Op) bool { return lacking[o] }).Run(reg, g); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return nil, graph.Limitf("expansions on the way of the gradient are nested more than %d deep", maxExpansions)
-}
-
-// complete fails when a node on the path has no rule, and names all of them.
-func (p *path) complete() error {
-	var missing []string
-	for _, n := range p.nodes {
-		if n.Op.Grad == nil {
-			missing = append(missing, fmt.Sprintf("%s (node %q)", n.Op, n.Label()))
-		}
-	}
-	if missing == nil {
-		return nil
-	}
-	return graph.Unsupportedf("operators without a gradient: %s", strings.Join(missing, ", "))
+	return graph.Limitf("expansions on the way of the gradient are nested more than %d deep", maxExpansions)
 }
 
 // tape holds the gradients found so far.
@@ -190,8 +133,12 @@ func (t *tape) node(p *path, n *graph.Node) {
 	if !any || t.b.Err() != nil {
 		return
 	}
+	if t.flow(p, n, out) {
+		t.b.Wrap(n)
+		return
+	}
 	in := graph.GradNode(t.b, n, out)
-	if err := t.b.Err(); err != nil {
+	if t.b.Err() != nil {
 		t.b.Wrap(n)
 		return
 	}
