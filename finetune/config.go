@@ -5,6 +5,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/runtime"
 )
 
 // Config says how a model trains. Loss and Optimizer are required.
@@ -23,6 +24,8 @@ type Config struct {
 	Segments int
 	Threads  int    // 0: one per processor
 	Seed     uint64 // of dropout
+	// Profile is called after every node, as by [runtime.WithProfile]. nil costs nothing.
+	Profile func(runtime.Event)
 }
 
 // Group gives parameters an optimizer of their own.

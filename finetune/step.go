@@ -70,6 +70,9 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 	if cfg.Threads > 0 {
 		opts = append(opts, runtime.WithThreads(cfg.Threads))
 	}
+	if cfg.Profile != nil {
+		opts = append(opts, runtime.WithProfile(cfg.Profile))
+	}
 	s := &Step{model: m, cfg: cfg, params: w.params, stats: w.stats, idle: w.idle, scalars: u.scalars, probe: w.g}
 	if s.back, err = runtime.Compile(w.g, opts...); err != nil {
 		return nil, err
