@@ -23,7 +23,6 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/data"
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
-	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/onnx"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -102,8 +101,7 @@ func bench(folder string, threads int, seconds float64, top int) error {
 	}
 	p := &profile{ops: map[string]time.Duration{}, nodes: map[string]time.Duration{}}
 	cfg := finetune.Config{
-		Loss:      c.loss.Of,
-		Targets:   []finetune.Target{{Name: "y", Type: graph.TypeOf(c.batch["y"])}},
+		Loss:      c.loss,
 		Optimizer: c.optimizer,
 		Threads:   threads,
 	}
