@@ -359,7 +359,9 @@ func TestBadFolders(t *testing.T) {
 // TestHalf: parameters in half precision become those of the model's type.
 func TestHalf(t *testing.T) {
 	s := tiny(t, 17)
-	half := func(x *tensor.Tensor) *tensor.Tensor { return must(tensor.FromFloats(tensor.Float16, floatsOf(x), x.Shape()...)) }
+	half := func(x *tensor.Tensor) *tensor.Tensor {
+		return must(tensor.FromFloats(tensor.Float16, floatsOf(x), x.Shape()...))
+	}
 	a := &Adapter{Name: "x", Config: LoRAConfig(2, "mid"), set: s}
 	err := a.fill(&safetensors.File{Tensors: []safetensors.Named{
 		{Name: prefix + "block.1.mid.lora_A.weight", Value: half(wave(1, 2, 6))}, {Name: prefix + "block.1.mid.lora_B.weight", Value: half(wave(2, 6, 2))}}})
