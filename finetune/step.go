@@ -307,3 +307,9 @@ func (s *Step) TakeAverages() {
 		}
 	}
 }
+
+// ArenaBytes is the memory for the values of one batch and its gradients, beside parameters and state; 0 before the first step.
+func (s *Step) ArenaBytes() int {
+	n, _ := s.back.ArenaBytes()
+	return n
+}
