@@ -29,6 +29,7 @@ const (
 	checkpointPrefix = "step-"
 	checkpointSuffix = ".safetensors"
 	bestName         = "best" + checkpointSuffix
+	writingName      = ".writing" // always the same: what a process leaves that is killed meanwhile, the next one overwrites
 	checksumKey      = "crc32c"
 )
 
@@ -122,7 +123,7 @@ func writeFile(name string, f *safetensors.File) (err error) {
 		meta = map[string]string{}
 	}
 	meta[checksumKey] = checksum(f)
-	tmp, err := os.CreateTemp(filepath.Dir(name), ".writing-*")
+	tmp, err := os.Create(filepath.Join(filepath.Dir(name), writingName))
 	if err != nil {
 		return err
 	}

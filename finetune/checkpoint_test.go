@@ -128,7 +128,7 @@ func TestFailedSave(t *testing.T) {
 	if err != nil || f == nil {
 		t.Fatal(f, err)
 	}
-	left, err := filepath.Glob(filepath.Join(c.Dir, ".writing-*"))
+	left, err := filepath.Glob(filepath.Join(c.Dir, ".writing*"))
 	if err != nil || left != nil {
 		t.Error("left over: ", left, err)
 	}

@@ -217,6 +217,9 @@ func (t *Trainer) runEpoch(ctx context.Context, done *Done) error {
 	if err := t.evaluate(ctx, done); err != nil {
 		return err
 	}
+	if t.batch < t.Data.Len() { // the last update there is: a training of more goes on in this epoch
+		return nil
+	}
 	t.epoch, t.batch = t.epoch+1, 0
 	if t.SaveEvery <= 0 || t.Step.Done()%t.SaveEvery == 0 {
 		return t.save()
