@@ -11,7 +11,7 @@ import (
 
 func trainCmd() *cobra.Command {
 	j := &job.Job{}
-	var config, loss, optimizer, schedule, lora string
+	var config, architecture, loss, optimizer, schedule, lora string
 	var augment []string
 	c := &cobra.Command{
 		Use:   "train MODEL --data DATA",
@@ -26,8 +26,9 @@ same command is given again. Losses, optimizers, schedules and augmentations are
 cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say too (--config); flags count more.`,
 		Example: `  onnxrun train testdata/lenet5/model.onnx --data testdata/digits.csv --target digit --head 10 --epochs 20
   onnxrun train resnet18.onnx --data photos/ --holdout 0.2 --head 5 --probe --metric accuracy
-  onnxrun train minilm.onnx --data sentiment.npz --head 2 --lora r=8,target_modules=[query,value] --lr 1e-3 --epochs 3
+  onnxrun train minilm.onnx --data reviews.tsv --text review --vocab vocab.txt --target label --head 2 --lora r=8,target_modules=[query,value] --lr 1e-3 --epochs 3
   onnxrun train model.onnx --data train.npz --valid valid.npz --loss mse --optimizer SGD,momentum=0.9 --schedule cosine --lr 0.1
+  onnxrun train --new mlp,sizes=[784,256,256,10] --data train-images-idx3-ubyte.gz,train-labels-idx1-ubyte.gz --epochs 10
   onnxrun train --config job.yaml --out run2`,
 		Args: args(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, a []string) error {
@@ -38,9 +39,12 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 			if len(a) == 1 {
 				run.Model = a[0]
 			}
-			for text, spec := range map[string]*job.Spec{loss: &run.Loss, optimizer: &run.Optimizer, schedule: &run.Schedule} {
-				if text != "" {
-					if *spec, err = job.ParseSpec(text); err != nil {
+			for _, x := range []struct {
+				text string
+				spec *job.Spec
+			}{{architecture, &run.New}, {loss, &run.Loss}, {optimizer, &run.Optimizer}, {schedule, &run.Schedule}} {
+				if x.text != "" {
+					if *x.spec, err = job.ParseSpec(x.text); err != nil {
 						return usageError{err}
 					}
 				}
@@ -85,12 +89,16 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 	}
 	f := c.Flags()
 	f.StringVar(&config, "config", "", "YAML file with the whole job")
+	f.StringVar(&architecture, "new", "", "in place of MODEL: an untrained one, as onnxrun new makes it")
 	f.StringVar(&j.Out, "out", "tuned", "folder for the tuned model, logs and checkpoints")
 	f.StringVar(&j.Data.Train, "data", "", "what to train on")
 	f.StringVar(&j.Data.Valid, "valid", "", "what to validate on")
 	f.Float64Var(&j.Data.Holdout, "holdout", 0, "part of the data to keep for validation")
 	f.StringVar(&j.Data.Target, "target", "", "column or array to learn (default y)")
 	f.StringToStringVar(&j.Data.Inputs, "input", nil, "FIELD=INPUT: which field of the data is which input of the model")
+	f.StringVar(&j.Data.Text, "text", "", "column of a table with texts, for a BERT model")
+	f.StringVar(&j.Data.Vocab, "vocab", "", "vocab.txt of the model, for --text")
+	f.IntVar(&j.Data.Length, "length", 0, "tokens of a text, for --text (default those of the longest)")
 	f.StringVar(&j.Data.Missing, "missing", "", "cells of a table without a value: mean, constant or indicator")
 	f.Float64SliceVar(&j.Data.Mean, "mean", nil, "of the channels of pictures, scaled to 0 … 1")
 	f.Float64SliceVar(&j.Data.Std, "std", nil, "of the channels of pictures")
@@ -146,6 +154,9 @@ func readJob(c *cobra.Command, config string, flags *job.Job) (*job.Job, error) 
 	set("holdout", func() { j.Data.Holdout = flags.Data.Holdout })
 	set("target", func() { j.Data.Target = flags.Data.Target })
 	set("input", func() { j.Data.Inputs = flags.Data.Inputs })
+	set("text", func() { j.Data.Text = flags.Data.Text })
+	set("vocab", func() { j.Data.Vocab = flags.Data.Vocab })
+	set("length", func() { j.Data.Length = flags.Data.Length })
 	set("missing", func() { j.Data.Missing = flags.Data.Missing })
 	set("mean", func() { j.Data.Mean = flags.Data.Mean })
 	set("std", func() { j.Data.Std = flags.Data.Std })

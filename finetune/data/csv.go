@@ -54,6 +54,7 @@ type CSVOptions struct {
 	Missing       Missing           // of columns that are not in Columns
 	MissingCells  []string          // cells without a value; nil means empty ones, NA, N/A, NaN, nan, null, NULL and ?
 	MaxCategories int               // of an inferred column; 0 is 64. Text with more of them is refused
+	Text          TextColumn        // columns that neither Text, Targets nor Columns name are skipped when there is one
 	Limit         int               // bytes of the samples; 0 is DefaultLimit
 }
 
@@ -62,6 +63,15 @@ type Table struct {
 	Dataset
 	Names   []string          // of the numbers of a sample of "x"
 	Columns map[string]Column // as they were read; handing them to [CSV] with another file gives the same numbers for the same cells
+	Length  int               // of the texts, in tokens
+}
+
+// TextColumn is a column of texts, which become the fields "input_ids", "attention_mask" and "token_type_ids", int64[Length], as transformers have them: tokens, 1 for
+// each of them and 0 where they have ended, and zeros.
+type TextColumn struct {
+	Name      string
+	Tokenizer *WordPiece
+	Length    int // what is longer is cut; 0 is the length of the longest text, at most 512
 }
 
 // Bounds of what a file may ask for before it is known to have that much.
@@ -76,7 +86,10 @@ var missingCells = []string{"", "NA", "N/A", "NaN", "nan", "null", "NULL", "?"}
 // samples alone. Field "x" is float32 with a number for each column, or several for a OneHot one. Field "y" is int64 when all its columns are Int or Index, else float32;
 // it has no axis for one column of integers, which is the number of a class.
 func CSV(path string, o CSVOptions) (*Table, error) {
-	p := &parser{path: path, o: o}
+	p := &parser{path: path, o: o, text: -1}
+	if o.Text.Name != "" && o.Text.Tokenizer == nil {
+		return nil, fmt.Errorf("column %q of texts needs a tokenizer", o.Text.Name)
+	}
 	if p.o.MissingCells == nil {
 		p.o.MissingCells = missingCells
 	}
@@ -96,7 +109,9 @@ type parser struct {
 	path    string
 	o       CSVOptions
 	columns []*column
+	text    int // the column of texts, -1 without one
 	rows    int
+	length  int // of the longest text
 	memory  int // bytes of categories
 }
 
@@ -193,6 +208,15 @@ func (p *parser) header(cells []string) error {
 		c := &column{name: name, target: slices.Contains(p.o.Targets, name), seen: map[string]int{}}
 		if c.Column, c.declared = p.o.Columns[name]; !c.declared && !c.target {
 			c.Missing = p.o.Missing
+			if p.o.Text.Name != "" {
+				c.Kind = Skip
+			}
+		}
+		if name == p.o.Text.Name {
+			if c.declared || c.target {
+				return fmt.Errorf("column %q cannot be text and something else", name)
+			}
+			p.text = i
 		}
 		if !slices.Contains([]Kind{Auto, Float, Int, OneHot, Index, Skip}, c.Kind) || !slices.Contains([]Missing{Refuse, Mean, Constant, Indicator}, c.Missing) {
 			return fmt.Errorf("column %q: kind %q and missing %q; there are float, int, onehot, index, skip, and mean, constant, indicator", name, c.Kind, c.Missing)
@@ -200,8 +224,8 @@ func (p *parser) header(cells []string) error {
 		c.fixed = len(c.Categories) > 0
 		p.columns = append(p.columns, c)
 	}
-	for _, name := range p.o.Targets {
-		if !at[name] {
+	for _, name := range append(slices.Clone(p.o.Targets), p.o.Text.Name) {
+		if !at[name] && name != "" {
 			return fmt.Errorf("no column is called %q; there are %q", name, p.names())
 		}
 	}
@@ -225,6 +249,9 @@ func (p *parser) isMissing(cell string) bool { return slices.Contains(p.o.Missin
 
 func (p *parser) learn(cells []string, line int) error {
 	p.rows++
+	if p.text >= 0 && p.o.Text.Length == 0 && p.length < defaultLength {
+		p.length = max(p.length, len(p.o.Text.Tokenizer.Tokens(cells[p.text], defaultLength)))
+	}
 	for i, c := range p.columns {
 		cell := strings.TrimSpace(cells[i])
 		switch {
@@ -331,6 +358,9 @@ func (p *parser) decide() error {
 // fill reads the table again, into tensors.
 func (p *parser) fill() (*Table, error) {
 	t := &Table{Columns: map[string]Column{}}
+	if t.Length = p.o.Text.Length; t.Length == 0 {
+		t.Length = p.length
+	}
 	var width [2]int
 	whole, count := true, 0
 	for _, c := range p.columns {
@@ -346,8 +376,8 @@ func (p *parser) fill() (*Table, error) {
 			t.Names = append(t.Names, c.labels()...)
 		}
 	}
-	if limit := limitOr(p.o.Limit); width[0]+width[1] > limit/8/p.rows {
-		return nil, fmt.Errorf("%s: %d rows of %d numbers: %w, the limit is %d bytes", p.path, p.rows, width[0]+width[1], ErrLimit, limit)
+	if limit, n := limitOr(p.o.Limit), width[0]+width[1]+3*t.Length; t.Length > limit || n > limit/8/p.rows {
+		return nil, fmt.Errorf("%s: %d rows of %d numbers: %w, the limit is %d bytes", p.path, p.rows, n, ErrLimit, limit)
 	}
 	var arrays []Array
 	x, err := tensor.New(tensor.Float32, p.rows, width[0])
@@ -371,6 +401,13 @@ func (p *parser) fill() (*Table, error) {
 	if count > 0 {
 		arrays = append(arrays, Array{"y", y})
 	}
+	var texts []Array
+	if p.text >= 0 {
+		if texts, err = tokenFields(p.rows, t.Length); err != nil {
+			return nil, err
+		}
+		arrays = append(arrays, texts...)
+	}
 	row, rowX, rowY := 0, make([]float64, width[0]), make([]float64, width[1])
 	err = p.records(func(cells []string, line int) error {
 		if row == p.rows {
@@ -391,6 +428,9 @@ func (p *parser) fill() (*Table, error) {
 				return fmt.Errorf("line %d: column %q: %w", line, c.name, err)
 			}
 			*in = (*in)[c.width:]
+		}
+		if p.text >= 0 {
+			p.o.Text.fill(texts, row, t.Length, cells[p.text])
 		}
 		for k, v := range rowX {
 			tensor.Data[float32](x)[row*len(rowX)+k] = float32(v)

@@ -18,6 +18,7 @@ type source struct {
 	data.Dataset
 	classes []string
 	columns map[string]data.Column
+	length  int // of texts
 }
 
 // open reads the data of a path. like is what another path gave, whose classes and columns are taken over.
@@ -36,7 +37,7 @@ func (d *Data) open(path string, inputs []*graph.Value, like *source) (*source, 
 		ds, err := data.ReadNPZ(path, 0)
 		return &source{Dataset: ds}, err
 	case strings.HasSuffix(path, ".csv"), strings.HasSuffix(path, ".csv.gz"), strings.HasSuffix(path, ".tsv"):
-		return d.openTable(path, like)
+		return d.openTable(path, inputs, like)
 	}
 	return nil, fmt.Errorf("%s: not a folder of pictures, .csv, .tsv or .npz; two files, pictures and classes, are written with a comma between", path)
 }
@@ -86,7 +87,7 @@ func (d *Data) openPictures(path string, inputs []*graph.Value, like *source) (*
 	return &source{Dataset: ds, classes: ds.Classes}, nil
 }
 
-func (d *Data) openTable(path string, like *source) (*source, error) {
+func (d *Data) openTable(path string, inputs []*graph.Value, like *source) (*source, error) {
 	if d.Target == "" {
 		return nil, fmt.Errorf("%s: which column is the target?", path)
 	}
@@ -100,11 +101,27 @@ func (d *Data) openTable(path string, like *source) (*source, error) {
 	if like != nil {
 		o.Columns = like.columns
 	}
+	if d.Text != "" {
+		if d.Vocab == "" {
+			return nil, fmt.Errorf("%s: texts want the vocab.txt of the model", path)
+		}
+		w, err := data.ReadVocabulary(d.Vocab)
+		if err != nil {
+			return nil, err
+		}
+		w.Cased = d.Cased
+		o.Text = data.TextColumn{Name: d.Text, Tokenizer: w, Length: d.Length}
+		if like != nil {
+			o.Text.Length = like.length
+		} else if shape := inputs[0].Type.Shape; d.Length == 0 && len(shape) == 2 {
+			o.Text.Length, _ = shape[1].Int()
+		}
+	}
 	t, err := data.CSV(path, o)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{Dataset: t, columns: t.Columns}
+	s := &source{Dataset: t, columns: t.Columns, length: t.Length}
 	if c, ok := t.Columns[d.Target]; ok {
 		s.classes = c.Categories
 	}

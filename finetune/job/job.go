@@ -17,6 +17,7 @@ import (
 // Job says what to train, on what, and how. The zero value of a field stands for the default that its comment tells.
 type Job struct {
 	Model string `yaml:"model"`
+	New   Spec   `yaml:"new"` // in place of Model: an architecture of package models, untrained, with initial values that Seed determines
 	Out   string `yaml:"out"` // folder for the model, logs and checkpoints; a training that was stopped goes on from what is there
 
 	Data Data `yaml:"data"`
@@ -66,6 +67,10 @@ type Data struct {
 	Target  string            `yaml:"target"`  // column of a table, or array of an archive; "y"
 	Inputs  map[string]string `yaml:"inputs"`  // from fields of the data to inputs of the model, where names differ
 	Columns map[string]Column `yaml:"columns"` // of a table
+	Text    string            `yaml:"text"`    // column of a table with texts, cut into tokens by Vocab
+	Vocab   string            `yaml:"vocab"`   // vocab.txt of the BERT model
+	Cased   bool              `yaml:"cased"`   // it has upper case and accents
+	Length  int               `yaml:"length"`  // tokens of a text; those of the longest, at most 512
 	Missing string            `yaml:"missing"` // cells of a table without a value: mean, constant or indicator; they are refused
 	Mean    []float64         `yaml:"mean"`    // of pictures, subtracted after they are scaled to 0 … 1
 	Std     []float64         `yaml:"std"`

@@ -10,12 +10,21 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/finetune/schedule"
 	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/models"
 	"github.com/onnxrun/onnxrun/onnx"
 )
 
+// load reads the model, or makes a new one.
+func (j *Job) load() (*graph.Graph, error) {
+	if j.New.Name == "" {
+		return onnx.Load(j.Model)
+	}
+	return models.New(j.New.Name, j.New.Params, j.Seed)
+}
+
 // prepare loads the model and makes of it what the job says: a new head, an adapter, parameters that do not train.
 func (j *Job) prepare() (*finetune.Model, *adapter.Adapter, error) {
-	g, err := onnx.Load(j.Model)
+	g, err := j.load()
 	if err != nil {
 		return nil, nil, err
 	}

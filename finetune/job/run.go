@@ -65,7 +65,7 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 	if len(classes) > 0 && j.Head > 0 && j.Head != len(classes) {
 		return r, fmt.Errorf("the data has %d classes, the head %d outputs", len(classes), j.Head)
 	}
-	fmt.Fprintf(w, "%s: %d of %d parameters train, on %d samples\n", j.Model, r.Trained, r.Params, r.Samples)
+	fmt.Fprintf(w, "%s: %d of %d parameters train, on %d samples\n", j.Model+j.New.Name, r.Trained, r.Params, r.Samples)
 	if err := os.MkdirAll(j.Out, 0o777); err != nil {
 		return r, err
 	}
@@ -104,8 +104,10 @@ func (j *Job) defaults() {
 
 func (j *Job) check() error {
 	switch {
-	case j.Model == "":
+	case j.Model == "" && j.New.Name == "":
 		return errors.New("which model?")
+	case j.Model != "" && j.New.Name != "":
+		return fmt.Errorf("%s, or a new %s? There can be one model", j.Model, j.New.Name)
 	case j.Data.Train == "":
 		return errors.New("which data?")
 	case j.Batch < 0 || j.Epochs < 0 || j.Updates < 0 || j.Head < 0:
