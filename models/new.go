@@ -54,8 +54,10 @@ func (m *mlp) build(seed uint64) (*graph.Graph, error) {
 func (m *autoencoder) build(seed uint64) (*graph.Graph, error) {
 	return Autoencoder(m.Sizes, m.Activation, m.Last, seed)
 }
-func (m *lenet5) build(seed uint64) (*graph.Graph, error)    { return LeNet5(m.Classes, seed) }
-func (m *alexnet) build(seed uint64) (*graph.Graph, error)   { return AlexNet(m.Classes, m.Dropout, seed) }
+func (m *lenet5) build(seed uint64) (*graph.Graph, error) { return LeNet5(m.Classes, seed) }
+func (m *alexnet) build(seed uint64) (*graph.Graph, error) {
+	return AlexNet(m.Classes, m.Dropout, seed)
+}
 func (m *convnet) build(seed uint64) (*graph.Graph, error)   { return ConvNet(m.Classes, m.Width, seed) }
 func (m *resnet) build(seed uint64) (*graph.Graph, error)    { return m.f(m.ResNet, seed) }
 func (m *recurrent) build(seed uint64) (*graph.Graph, error) { return m.f(m.LSTM, seed) }
