@@ -39,11 +39,29 @@ func TestSequencesPass(t *testing.T) {
 		}, false},
 		"axis dropped": {func(b *graph.Builder, x, _ *graph.Value) {
 			piece(b, b.Op("SplitToSequence", x, axis, graph.Int("keepdims", 0)), number(b, 1))
+		}, true},
+		"slices of an axis that is open": {func(b *graph.Builder, x, k *graph.Value) {
+			y := b.Op("Slice", x, b.Ints(0), b.Op("Reshape", k, b.Ints(1)), b.Ints(1)) // as many columns as k
+			seq := b.Op("SplitToSequence", y, axis, graph.Int("keepdims", 0))
+			piece(b, seq, number(b, 0))
+			piece(b, seq, number(b, -1))
 		}, false},
 		"length is asked": {func(b *graph.Builder, x, _ *graph.Value) {
 			seq := b.Op("SplitToSequence", x, number(b, 3), axis)
 			b.Output(b.Op("SequenceLength", seq))
 			piece(b, seq, number(b, 1))
+		}, true},
+		"a list": {func(b *graph.Builder, x, _ *graph.Value) {
+			seq := b.Op("SequenceInsert", b.Op("SequenceConstruct", x, b.Op("Neg", x)), b.Op("Abs", x), number(b, -2))
+			seq = b.Op("SequenceInsert", seq, b.Op("Exp", x))
+			seq = b.Op("SequenceErase", seq, number(b, 0))
+			b.Output(b.Op("ConcatFromSequence", seq, graph.Int("axis", 0)))
+			b.Output(b.Op("ConcatFromSequence", seq, graph.Int("axis", -1), graph.Int("new_axis", 1)))
+			b.Output(b.Op("SequenceAt", seq, number(b, 0)))
+		}, false},
+		"list, position is an input": {func(b *graph.Builder, x, k *graph.Value) {
+			seq := b.Op("SequenceConstruct", x, b.Op("Neg", x))
+			b.Output(b.Op("Neg", b.Op("SequenceAt", seq, k)))
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
