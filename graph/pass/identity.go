@@ -3,7 +3,7 @@ package pass
 import "github.com/onnxrun/onnxrun/graph"
 
 // Identity removes operators that change nothing: Identity, Dropout in inference, Cast to the same type, Concat of one tensor, Reshape, Expand
-// or Transpose that keep the shape. Outputs of the graph keep their last node.
+// or Transpose that keep the shape. An Identity that makes an output of the graph goes too: the node before it makes the output itself.
 func Identity(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	m := map[*graph.Value]*graph.Value{}
 	var visit func(*graph.Graph)
@@ -22,7 +22,37 @@ func Identity(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	}
 	visit(g)
 	replace(g, m)
-	return len(m) > 0, nil
+	direct := directOutputs(g)
+	return len(m) > 0 || direct, nil
+}
+
+// directOutputs lets the nodes whose results an Identity passes on to an output of the graph write there. It saves a copy for each, as of every gradient and state of a
+// training step.
+func directOutputs(g *graph.Graph) bool {
+	isOut := outputs(g)
+	m := map[*graph.Value]*graph.Value{}
+	kept := g.Nodes[:0]
+	for _, n := range g.Nodes {
+		if n.Op.Domain != "" || n.Op.Name != "Identity" || !isOut[n.Out[0]] {
+			kept = append(kept, n)
+			continue
+		}
+		v, out := n.In[0], n.Out[0]
+		if v == nil || v.Def == nil || isOut[v] || m[v] != nil || !v.Type.Equal(out.Type) {
+			kept = append(kept, n)
+			continue
+		}
+		for k, w := range v.Def.Out {
+			if w == v {
+				v.Def.Out[k] = out
+			}
+		}
+		out.Def = v.Def
+		m[v] = out
+	}
+	g.Nodes = kept
+	replace(g, m)
+	return len(m) > 0
 }
 
 func isNoop(n *graph.Node) bool {
