@@ -21,14 +21,14 @@ type opInfo struct {
 	Name     string              `json:"name"`
 	Versions []int               `json:"versions"`
 	Kernel   bool                `json:"kernel"`
-	Gradient bool                `json:"gradient"`
+	Gradient string              `json:"gradient,omitempty"` // "rule", "bodies", "expansion", or none
 	Types    map[string][]string `json:"types"`
 }
 
 func opsCmd() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ops [NAME…]",
-		Short: "List the operators with their versions and types",
+		Short: "List the operators with their versions, types, and how they are differentiated",
 		Example: `  onnxrun ops
   onnxrun ops Softmax Conv --json`,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -40,7 +40,7 @@ func opsCmd() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "operator\tversions\ttypes")
+			fmt.Fprintln(w, "operator\tversions\tgradient\ttypes")
 			for _, o := range list {
 				name := o.Name
 				if o.Domain != "" {
@@ -50,7 +50,7 @@ func opsCmd() *cobra.Command {
 				for _, v := range slices.Sorted(maps.Keys(o.Types)) {
 					types = append(types, v+": "+strings.Join(o.Types[v], " "))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", name, strings.Trim(fmt.Sprint(o.Versions), "[]"), strings.Join(types, "; "))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, strings.Trim(fmt.Sprint(o.Versions), "[]"), o.Gradient, strings.Join(types, "; "))
 			}
 			fmt.Fprintf(w, "%d operators\n", len(list))
 			return w.Flush()
@@ -68,7 +68,7 @@ func opList(names []string) ([]*opInfo, error) {
 		}
 		e := list[len(list)-1]
 		e.Versions = append(e.Versions, o.Since)
-		e.Kernel, e.Gradient, e.Types = o.Run != nil, o.Grad != nil || autodiff.Flow(o), typeNames(o)
+		e.Kernel, e.Gradient, e.Types = o.Run != nil, gradientOf(o), typeNames(o)
 	}
 	for _, n := range names {
 		if !slices.Contains(known, n) {
@@ -79,6 +79,19 @@ func opList(names []string) ([]*opInfo, error) {
 		list = slices.DeleteFunc(list, func(o *opInfo) bool { return !slices.Contains(names, o.Name) })
 	}
 	return list, nil
+}
+
+// gradientOf says how an operator is differentiated: by a rule, through the graphs inside it, or through the operators that it expands to, as far as these have gradients.
+func gradientOf(o *graph.Op) string {
+	switch {
+	case o.Grad != nil:
+		return "rule"
+	case autodiff.Flow(o):
+		return "bodies"
+	case o.Expand != nil:
+		return "expansion"
+	}
+	return ""
 }
 
 func typeNames(o *graph.Op) map[string][]string {
