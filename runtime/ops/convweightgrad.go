@@ -153,7 +153,8 @@ func weightsByProduct(c *graph.Ctx, win kernel.Window, group, rows int) error {
 	a.rowBlock = min(weightRows, max(14, (rows+parts-1)/parts))
 	a.rowBlocks = (rows + a.rowBlock - 1) / a.rowBlock
 	a.rowBlock = (rows + a.rowBlocks - 1) / a.rowBlocks
-	a.workMem = kernel.ConvWeightsScratch(a.rowBlock, a.block, taps)
+	rest := a.per - (a.blocks-1)*a.block // the last block may need more than the others, whose channels fill panels
+	a.workMem = max(kernel.ConvWeightsScratch(a.rowBlock, a.block, taps), kernel.ConvWeightsScratch(a.rowBlock, rest, taps))
 	var err error
 	if a.x, err = channelsLast(c, 0); err != nil {
 		return err

@@ -65,6 +65,8 @@ func TestConvWeightGrad(t *testing.T) {
 		{[]int{3, 8, 20, 30}, []int{3, 70, 20, 30}, []int{70, 8, 3, 3}, []graph.Attr{graph.Ints("pads", 1, 1, 1, 1)}},
 		{[]int{18, 66, 5, 7}, []int{18, 6, 3, 3}, []int{6, 33, 3, 2}, []graph.Attr{graph.Int("group", 2), graph.Ints("strides", 2, 3), graph.Ints("pads", 1, 0, 1, 1)}},
 		{[]int{2, 5, 1024}, []int{2, 12, 1024}, []int{12, 5, 1}, nil},
+		{[]int{1, 40, 28, 28}, []int{1, 12, 28, 28}, []int{12, 40, 1, 1}, nil}, // the last block of channels does not fill panels, the others do
+		{[]int{2, 72, 6, 5}, []int{2, 20, 6, 5}, []int{20, 72, 3, 3}, []graph.Attr{graph.Ints("pads", 1, 1, 1, 1)}},
 		{[]int{1, 3, 2}, []int{1, 3, 5}, []int{3, 3, 2}, []graph.Attr{graph.Ints("pads", 3, 3), graph.Ints("dilations", 3)}},
 	} {
 		in := some(c.x, c.g)
