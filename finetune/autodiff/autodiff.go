@@ -52,7 +52,7 @@ func vjp(b *graph.Builder, outs, cotangents, wrt []*graph.Value) []*graph.Value 
 	t := &tape{b: b, grads: map[*graph.Value]*graph.Value{}}
 	for i, v := range outs {
 		if p.active[v] {
-			t.add(v, cotangents[i])
+			t.sum(v, cotangents[i]) // nothing was broadcast: it has the shape of v
 		}
 	}
 	for _, n := range slices.Backward(b.Graph.Nodes) { // those of now: more are appended
@@ -113,7 +113,14 @@ func (t *tape) add(v, grad *graph.Value) {
 	if grad == nil || t.b.Err() != nil {
 		return
 	}
-	grad = t.b.SumTo(grad, v)
+	t.sum(v, t.b.SumTo(grad, v))
+}
+
+// sum adds grad, which has the shape of v, to the gradient of v.
+func (t *tape) sum(v, grad *graph.Value) {
+	if grad == nil || t.b.Err() != nil {
+		return
+	}
 	if old := t.grads[v]; old != nil {
 		grad = t.b.Op("Add", old, grad)
 	}

@@ -90,6 +90,41 @@ func (d *backLoop) collect(v *graph.Value) *graph.Value {
 	return d.node.Out[n-1]
 }
 
+// onlyShapes are the nodes that read v, when all want no more than its shape; else nil.
+func onlyShapes(g *graph.Graph, v *graph.Value) []*graph.Node {
+	var shapes []*graph.Node
+	for _, n := range g.Nodes {
+		switch {
+		case !slices.Contains(reads(n), v):
+		case n.Op.Domain == "" && n.Op.Name == "Shape":
+			shapes = append(shapes, n)
+		default:
+			return nil
+		}
+	}
+	return shapes
+}
+
+// collectShapes makes the loop give the shapes that v has in all iterations, in place of nodes that ask for them. Values that grow cannot be collected
+// themselves, and shapes take less memory.
+func (d *backLoop) collectShapes(v *graph.Value, nodes []*graph.Node) {
+	g, inner := d.r.b.Graph, d.b.Sub(d.body)
+	for _, n := range nodes {
+		args := []graph.Arg{v}
+		for _, a := range n.Attrs {
+			args = append(args, a)
+		}
+		shape := inner.Op("Shape", args...)
+		if err := inner.Err(); err != nil {
+			d.b.Fail(err)
+			return
+		}
+		g.Nodes = slices.DeleteFunc(g.Nodes, func(k *graph.Node) bool { return k == n })
+		n.Out[0].Def = nil
+		d.scan(n.Out[0], d.collect(shape), 0, 1)
+	}
+}
+
 // finish appends the Scan whose body gives results, and returns its outputs.
 func (d *backLoop) finish(results []*graph.Value) []*graph.Value {
 	back := d.r.b
@@ -104,6 +139,10 @@ func (d *backLoop) finish(results []*graph.Value) []*graph.Value {
 		if s.value.Type.DType.IsContainer() {
 			d.b.Fail(graph.Unsupportedf("the gradient of a loop that needs its %q, %s, of every iteration", s.value.Name, s.value.Type))
 			return make([]*graph.Value, len(results))
+		}
+		if shapes := onlyShapes(back.Graph, s.in); shapes != nil {
+			d.collectShapes(s.value, shapes)
+			continue
 		}
 		d.scan(s.in, d.collect(s.value), 0, 1)
 	}
