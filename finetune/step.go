@@ -62,6 +62,9 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(w.params) == 0 {
+		return nil, fmt.Errorf("the loss depends on none of the %d parameters that train", len(w.idle))
+	}
 	u, err := m.update(&cfg, w.params)
 	if err != nil {
 		return nil, fmt.Errorf("optimizer: %w", err)
