@@ -48,6 +48,7 @@ func newRun(s *Session, p *program, parent *run, b *budget, in []*tensor.Tensor)
 			x.run = func(*graph.Ctx) error { return graph.Unsupportedf("operator %s has no kernel", st.n.Op) }
 		}
 		for _, v := range st.in {
+			x.varies = x.varies || v >= 0 && pl.consts[v] == nil && !pl.static[v] && !r.isInput(v)
 			x.fixed = x.fixed && (v < 0 || pl.consts[v] != nil || pl.inArena(v))
 		}
 		for _, v := range st.out {

@@ -42,10 +42,11 @@ type run struct {
 // node is a step of the plan with its context.
 type node struct {
 	*step
-	run   func(*graph.Ctx) error
-	ctx   *graph.Ctx
-	fixed bool  // the places of all its inputs and outputs are the same in each run, and bound
-	dead  []int // loose values that nobody reads after it
+	run    func(*graph.Ctx) error
+	ctx    *graph.Ctx
+	varies bool  // the size of an input is known only when it is there
+	fixed  bool  // the places of all its inputs and outputs are the same in each run, and bound
+	dead   []int // loose values that nobody reads after it
 }
 
 // run computes out from in: formal inputs, then captured values.
@@ -143,6 +144,9 @@ func (r *run) stopError(err error) error {
 
 // give hands a node its inputs and the places of its outputs.
 func (r *run) give(x *node) error {
+	if x.varies {
+		x.ctx.Memo = nil // what a kernel keeps from run to run is for sizes that stay
+	}
 	for j, v := range x.in {
 		if v >= 0 {
 			x.ctx.In[j] = r.slots[v]
