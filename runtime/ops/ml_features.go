@@ -148,16 +148,17 @@ func runNormalizer(c *graph.Ctx) error {
 
 // normalizeRows is Normalizer for rows of n numbers.
 func normalizeRows(y, x []float32, n int, how string) {
+	most, sum := how == "MAX", how == "L1"
 	for at := 0; at < len(x); at += n {
 		row, to := x[at:at+n], y[at:][:n]
 		by := 0.0
-		switch how {
-		case "MAX":
+		switch {
+		case most:
 			by = math.Inf(-1)
 			for _, v := range row {
 				by = max(by, float64(v))
 			}
-		case "L1":
+		case sum:
 			for _, v := range row {
 				by += math.Abs(float64(v))
 			}

@@ -10,6 +10,7 @@ import (
 type linearModel struct {
 	coefficients, intercepts []float32
 	packed                   []float32 // coefficients transposed, where kernels use vectors
+	narrow                   bool      // few rows of them
 	n, features              int       // rows of coefficients
 	post                     kernel.PostTransform
 	classes                  treeClasses
@@ -35,6 +36,7 @@ func readLinear(n *graph.Node) (*linearModel, error) {
 		m.packed = make([]float32, kernel.PackedLen(m.features, m.n))
 		panels, _ := kernel.Panels(m.n)
 		kernel.PackB(m.packed, m.coefficients, m.features, m.n, m.features, true, 0, panels)
+		m.narrow = kernel.NarrowFits(m.features, m.n)
 	}
 	return m, nil
 }
@@ -46,6 +48,10 @@ const linearRows = 256
 func (m *linearModel) scores(dst []float32, x *tensor.Tensor, lo, rows int) {
 	if x.DType() == tensor.Float32 && m.packed != nil {
 		data := tensor.Data[float32](x)
+		if m.narrow {
+			kernel.NarrowGemm(dst[:rows*m.n], data[lo*m.features:], m.features, m.packed, m.intercepts, m.features, m.n)
+			return
+		}
 		for step := 0; rows > 0; rows -= step {
 			step = rows
 			if m.features%1024 == 0 {
@@ -155,9 +161,9 @@ func (t *linearTask) label(s []float32, lo, rows int) {
 			}
 		}
 		best := row[0]
-		for i, v := range row {
+		for i, v := range row[1:] {
 			if v > best {
-				best, which = v, i
+				best, which = v, i+1
 			}
 		}
 		if plain {

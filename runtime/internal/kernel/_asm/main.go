@@ -29,6 +29,7 @@ var families = map[string]func(){
 	"gates_grad": gatesGrad,
 	"gemm":       gemm,
 	"gemv":       gemv,
+	"narrow":     narrow,
 	"norm":       norm,
 	"pool":       pool,
 	"select":     selects,
