@@ -104,6 +104,7 @@ func inferConvDepthwise(c *graph.Infer) error {
 type depthwisePlan struct {
 	convC16
 	images, blocks int  // images is N · blocks
+	skip           bool // the kernel leaves out padding; else
 	padded, cut    bool // padding is copied, or windows are cut at the edges
 	chunk, chunks  int  // output rows in a piece of work, and pieces in an image
 	slab, slabRow  int  // elements of the copy of a piece of a padded image, and of its rows
@@ -134,9 +135,11 @@ func planDepthwise(c *graph.Ctx) (*depthwisePlan, error) {
 		return nil, err
 	}
 	p := &depthwisePlan{convC16: g, images: s[0] * s[1], blocks: s[1]}
-	if p.padded = g.Head[1]+g.Head[2]+g.Tail[1]+g.Tail[2] > 0; p.padded {
-		p.cut = cutsWindows(&g.Window)
-		p.padded = !p.cut
+	if g.Head[1]+g.Head[2]+g.Tail[1]+g.Tail[2] > 0 {
+		k := kernel.Depthwise{Kernel: [2]int(g.Kernel[1:]), Stride: [2]int(g.Stride[1:]), Dilation: [2]int(g.Dilation[1:])}
+		p.skip = k.CanPad(g.Head[2], g.Tail[2]) && g.In[1] > 0 && g.In[2] > 0
+		p.cut = !p.skip && cutsWindows(&g.Window)
+		p.padded = !p.skip && !p.cut
 	}
 	work := max(1, min(depthwiseWork, g.Out[2]*min(depthwiseWork, g.KernelSize())))
 	p.chunk = min(g.Out[1], (depthwiseWork/work+1)&^1)
@@ -227,12 +230,15 @@ func (a *depthwiseArgs) piece(worker, image, r0, r1 int) {
 		XRow: a.In[2] * 16, YRow: yRow, RRow: a.Out[2] * 16,
 	}
 	x := a.x[image*a.In[1]*d.XRow:][:a.In[1]*d.XRow]
-	if a.padded {
+	switch {
+	case a.skip:
+		d.X, d.In, d.Head = x, [2]int(a.In[1:]), [2]int{a.Head[1] - r0*a.Stride[1], a.Head[2]}
+	case a.padded:
 		slab := a.scratch[worker*a.slab:][:a.slab]
 		rows := (r1-r0-1)*a.Stride[1] + (a.Kernel[1]-1)*a.Dilation[1] + 1
 		padRows(slab, x, r0*a.Stride[1]-a.Head[1], rows, a.In[1], -a.Head[2]*16, a.slabRow, d.XRow)
 		d.X, d.XRow = slab, a.slabRow
-	} else if !a.cut {
+	case !a.cut:
 		d.X = x[r0*a.Stride[1]*d.XRow:]
 	}
 	if a.r != nil {

@@ -22,6 +22,9 @@ func TestConvDepthwise(t *testing.T) {
 		{name: "cut_one_side", batch: 1, in: 16, out: 16, h: 70, w: 64, group: 16, kernel: k(3, 2), pads: k(0, 1, 2, 0), bias: true},
 		{name: "cut_row", batch: 1, in: 16, out: 16, h: 1, w: 500, group: 16, kernel: k(1, 5), pads: k(0, 2, 0, 2), bias: true},
 		{name: "large_kernel", batch: 1, in: 16, out: 16, h: 40, w: 30, group: 16, kernel: k(31, 25), pads: k(15, 12, 15, 12)},
+		{name: "same_small", batch: 2, in: 32, out: 32, h: 3, w: 2, group: 32, kernel: k(5, 5), pads: k(2, 2, 2, 2), bias: true, residual: true},
+		{name: "five_uneven", batch: 1, in: 16, out: 16, h: 15, w: 16, group: 16, kernel: k(5, 5), strides: k(2, 2), pads: k(1, 4, 4, 0), bias: true},
+		{name: "beyond", batch: 1, in: 16, out: 16, h: 9, w: 8, group: 16, kernel: k(3, 3), pads: k(7, 5, 6, 3), bias: true},
 		{name: "empty", batch: 0, in: 16, out: 16, h: 5, w: 5, group: 16, kernel: k(3, 3)},
 	}, 2e-5)
 }

@@ -34,6 +34,11 @@ func asmDepthwise512K7S1(t *byte)
 //go:noescape
 func asmDepthwise2K3S1(t *byte)
 
+// asmDepthwise2K3S2 computes the Depthwise *t, 3 × 3 taps with stride 2.
+//
+//go:noescape
+func asmDepthwise2K3S2(t *byte)
+
 // asmDepthwise2K5S1 computes the Depthwise *t, 5 × 5 taps with stride 1.
 //
 //go:noescape
@@ -43,6 +48,11 @@ func asmDepthwise2K5S1(t *byte)
 //
 //go:noescape
 func asmDepthwise2K5S2(t *byte)
+
+// asmDepthwise2K7S1 computes the Depthwise *t, 7 × 7 taps with stride 1.
+//
+//go:noescape
+func asmDepthwise2K7S1(t *byte)
 
 // asmDepthwise512 computes the Depthwise *t, whatever its kernel.
 //

@@ -4,12 +4,28 @@ package kernel
 
 import "unsafe"
 
+// tiled reports whether the kernel has a loop of its own.
+func (d *Depthwise) tiled() bool {
+	k, s := d.Kernel[0], d.Stride[0]
+	return d.Kernel[1] == k && d.Stride[1] == s && d.Dilation == [2]int{1, 1} && (d.WRow == 0 || d.WRow == 16*k) &&
+		(s == 1 && (k == 3 || k == 5 || k == 7) || s == 2 && (k == 3 || k == 5))
+}
+
+// skips reports whether taps that see padding are left out.
+func (d *Depthwise) skips() bool { return d.tiled() || !useAVX2 && !useAVX512 }
+
 func (d *Depthwise) run() {
-	var kind [2]int // kernel and stride of those that have a loop of their own
-	if d.Kernel[0] == d.Kernel[1] && d.Stride[0] == d.Stride[1] && d.Dilation == [2]int{1, 1} && d.wLine == 0 {
-		kind = [2]int{d.Kernel[0], d.Stride[0]}
-	}
 	t := (*byte)(unsafe.Pointer(d))
+	cols := 4 // of a tile
+	if useAVX512 {
+		cols = 7
+	}
+	kind := [2]int{}
+	if d.tiled() {
+		kind = [2]int{d.Kernel[0], d.Stride[0]}
+		cols = min(cols, d.Cols)
+		d.first, d.before, d.last = d.inside(0, cols), d.inside((d.Cols-1)/cols*cols-cols, cols), d.inside(d.Cols-cols, cols)
+	}
 	switch {
 	case useAVX512:
 		switch kind {
@@ -30,10 +46,14 @@ func (d *Depthwise) run() {
 		switch kind {
 		case [2]int{3, 1}:
 			asmDepthwise2K3S1(t)
+		case [2]int{3, 2}:
+			asmDepthwise2K3S2(t)
 		case [2]int{5, 1}:
 			asmDepthwise2K5S1(t)
 		case [2]int{5, 2}:
 			asmDepthwise2K5S2(t)
+		case [2]int{7, 1}:
+			asmDepthwise2K7S1(t)
 		default:
 			asmDepthwise2(t)
 		}

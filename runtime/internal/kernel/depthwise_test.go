@@ -55,6 +55,9 @@ func expectDepthwise(d *Depthwise, largest bool) []float32 {
 		maxPoolGo(&want)
 		d.Max()
 	} else {
+		if want.WRow == 0 {
+			want.WRow = want.Kernel[1] * 16
+		}
 		depthwiseGo(&want)
 		d.Run()
 	}
@@ -78,6 +81,41 @@ func TestDepthwise(t *testing.T) {
 						want := expectDepthwise(d, largest)
 						if !ok() || !slices.Equal(d.Y, want) {
 							t.Fatalf("%v, %d × %d outputs, maxima %v: guards %v, got %v, want %v", s, rows, cols, largest, ok(), d.Y, want)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestDepthwisePadding holds what is left out at the edges against the contract, for all paddings, sizes, and rows to begin with.
+func TestDepthwisePadding(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(13, 14))
+		for _, s := range [][2]int{{3, 1}, {3, 2}, {5, 1}, {5, 2}, {7, 1}} {
+			k, stride := s[0], s[1]
+			for size := 1; size <= 17; size++ {
+				for before := range min(k, maxPad+1) {
+					for after := range min(k, maxPad+1) {
+						outs := (size+before+after-k)/stride + 1
+						if size+before+after < k {
+							continue
+						}
+						from := r.IntN(outs)
+						d, ok := depthwiseOf(r, [2]int{k, k}, [2]int{stride, stride}, [2]int{1, 1}, outs-from, outs, true)
+						d.WRow, d.XRow = 0, size*16+r.IntN(2)*16
+						var unharmed func() bool
+						d.X, unharmed = guarded((size-1)*d.XRow + size*16)
+						integers(r, d.X)
+						d.W = d.W[:k*k*16]
+						d.In, d.Head = [2]int{size, size}, [2]int{before - from*stride, before}
+						if !d.CanPad(before, after) {
+							t.Fatalf("%d × %d, stride %d: padding %d, %d refused", k, k, stride, before, after)
+						}
+						want := expectDepthwise(d, false)
+						if !ok() || !unharmed() || !slices.Equal(d.Y, want) {
+							t.Fatalf("%d × %d, stride %d, size %d, padding %d, %d, from row %d: got %v, want %v", k, k, stride, size, before, after, from, d.Y, want)
 						}
 					}
 				}
@@ -202,17 +240,30 @@ func BenchmarkMaxPool(b *testing.B) {
 	}
 }
 
+// BenchmarkDepthwise counts the products that there are, without those of padding.
 func BenchmarkDepthwise(b *testing.B) {
 	for _, s := range [][4]int{{3, 1, 112, 1}, {3, 1, 56, 1}, {3, 1, 28, 1}, {3, 1, 14, 1}, {3, 1, 7, 1}, {3, 2, 56, 1}, {3, 2, 14, 1}, {5, 1, 28, 1}, {5, 1, 14, 1}, {5, 1, 7, 1}, {5, 2, 28, 1}, {5, 2, 7, 1}, {7, 1, 56, 1}, {7, 1, 14, 1}, {7, 1, 7, 1}, {3, 1, 28, 2}} {
 		k, stride, size, dil := s[0], s[1], s[2], s[3]
-		b.Run(fmt.Sprintf("%dx%ds%dd%d@%d", k, k, stride, dil, size), func(b *testing.B) {
-			in := (size-1)*stride + (k-1)*dil + 1
+		for _, pad := range []int{0, k / 2} {
+			span := (k-1)*dil + 1
+			in := (size-1)*stride + span - 2*pad
 			d := &Depthwise{Kernel: [2]int{k, k}, Stride: [2]int{stride, stride}, Dilation: [2]int{dil, dil}, Rows: size, Cols: size, Hi: 6,
 				X: make([]float32, in*in*16), W: make([]float32, k*k*16), Bias: make([]float32, 16), Y: make([]float32, size*size*16), XRow: in * 16, YRow: size * 16}
-			for b.Loop() {
-				d.Run()
+			taps := 0 // that see inputs, along an axis
+			for o := range size * k {
+				if i := o/k*stride + o%k*dil - pad; i >= 0 && i < in {
+					taps++
+				}
 			}
-			b.ReportMetric(2*float64(k*k*16*size*size)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
-		})
+			if d.In, d.Head = [2]int{in, in}, [2]int{pad, pad}; pad > 0 && !d.CanPad(pad, pad) {
+				continue
+			}
+			b.Run(fmt.Sprintf("%dx%ds%dd%dp%d@%d", k, k, stride, dil, pad, size), func(b *testing.B) {
+				for b.Loop() {
+					d.Run()
+				}
+				b.ReportMetric(2*float64(16*taps*taps)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
+			})
+		}
 	}
 }

@@ -16,6 +16,10 @@ const (
 	dwXStep, dwYStep, dwRStep    = 176, 184, 192      // these in bytes: from row to row,
 	dwDown, dwTap, dwLine, dwCol = 200, 208, 216, 224 // to the next row of outputs in X, tap, row of taps, and column of outputs in X
 	dwWLine                      = 232                // from the last tap of a row to the first of the next in W
+	dwAt                         = 240                // from X to what the first tap of the first output sees
+	dwInRow, dwInRows            = 248, 256           // the row of X that the first tap of the tile sees, and rows of X
+	dwFirst, dwBefore, dwLast    = 264, 272, 280      // bits: columns of inputs of the first tile, of the one that the last overlaps, and of the last, that are in X
+	dwEnd, dwHalf                = 288, 296           // offset in Y of the last tile, halves of the lanes that are left
 	dwPixel                      = 64                 // bytes of a column: 16 channels
 )
 
@@ -23,14 +27,16 @@ const (
 // the bias and runs over the taps in order.
 func depthwise() {
 	for _, d := range []dwTile{
-		{k: 3, stride: 1, rows: 2, cols: 7, wide: true},
-		{k: 3, stride: 2, rows: 2, cols: 7, wide: true},
-		{k: 5, stride: 1, rows: 2, cols: 7, wide: true},
-		{k: 5, stride: 2, rows: 2, cols: 7, wide: true},
-		{k: 7, stride: 1, rows: 2, cols: 7, wide: true},
-		{k: 3, stride: 1, rows: 2, cols: 4},
-		{k: 5, stride: 1, rows: 2, cols: 3},
-		{k: 5, stride: 2, rows: 2, cols: 3},
+		{k: 3, stride: 1, cols: 7, wide: true},
+		{k: 3, stride: 2, cols: 7, wide: true},
+		{k: 5, stride: 1, cols: 7, wide: true},
+		{k: 5, stride: 2, cols: 7, wide: true},
+		{k: 7, stride: 1, cols: 7, wide: true},
+		{k: 3, stride: 1, cols: 4},
+		{k: 3, stride: 2, cols: 4},
+		{k: 5, stride: 1, cols: 4},
+		{k: 5, stride: 2, cols: 4},
+		{k: 7, stride: 1, cols: 4},
 	} {
 		d.generate()
 	}
@@ -38,12 +44,12 @@ func depthwise() {
 	dwAny(false)
 }
 
-// dwTile is a kernel of k × k taps that computes tiles of rows × cols outputs. Weights stay in registers if there are enough of them for that; inputs
-// then pass through the rest. Otherwise a row of inputs is held while the weights pass.
+// dwTile is a kernel of k × k taps that computes tiles of two rows of cols outputs. Each input is loaded once, for all products that it is part of; those beyond
+// the edges of the image are left out, with their products.
 type dwTile struct {
-	k, stride, rows, cols int
-	wide                  bool // AVX-512
-	labels                int
+	k, stride, cols int
+	wide            bool // AVX-512
+	labels          int
 }
 
 func (d *dwTile) regs() []VecPhysical {
@@ -53,8 +59,6 @@ func (d *dwTile) regs() []VecPhysical {
 	return y
 }
 
-func (d *dwTile) pinned() bool { return d.rows*d.cols+d.k*d.k+3 <= len(d.regs()) }
-
 // label is a name that no other label of the function has.
 func (d *dwTile) label(name string) string {
 	d.labels++
@@ -62,15 +66,15 @@ func (d *dwTile) label(name string) string {
 }
 
 // The general registers: t, the rows that are left, the first column of the row in X, Y and R (0 without), the bytes from one row to the next, weights, bias,
-// the offset in Y of the column at hand and that of the last tile, a pointer to what is at hand, and the halves of
-// the lanes that are left.
+// the offset in Y of the column at hand, a pointer to what is at hand, the row of X that is, and the columns of inputs that are in X, as bits from the
+// first of the tile on.
 var (
-	dwT, dwLeft         = RDI, RAX
-	dwPX, dwPY, dwPR    = RBX, RDX, R8
-	dwSX, dwSY, dwSR    = RCX, RSI, R11
-	dwPW, dwPB          = R9, R10
-	dwAtCol, dwEnd, dwP = R12, R15, R13
-	dwHalf              = R14
+	dwT, dwLeft      = RDI, RAX
+	dwPX, dwPY, dwPR = RBX, RDX, R8
+	dwSX, dwSY, dwSR = RCX, RSI, R11
+	dwPW, dwPB       = R9, R10
+	dwAtCol, dwP     = R12, R13
+	dwRow, dwIn      = R14, R15
 )
 
 func dwTier(wide bool) string {
@@ -96,22 +100,24 @@ func dwBegin(name, what string) {
 
 func (d dwTile) generate() {
 	dwBegin(fmt.Sprintf("asmDepthwise%sK%dS%d", dwTier(d.wide), d.k, d.stride), fmt.Sprintf("%d × %d taps with stride %d", d.k, d.k, d.stride))
-	if d.wide {
-		d.pin()
+	ADDQ(Mem{Base: dwT, Disp: dwAt}, dwPX)
+	if d.pinned() {
+		for i, w := range d.regs()[len(d.regs())-d.k*d.k:] {
+			VMOVUPS(d.weight(0, i), w)
+		}
 	}
-	for rows := d.rows; rows > 0; rows-- {
+	for rows := 2; rows > 0; rows-- {
 		next := fmt.Sprintf("fewer%d", rows)
 		Label(fmt.Sprintf("rows%d", rows))
 		SUBQ(Imm(uint64(rows)), dwLeft)
 		JLT(LabelRef(next))
-		if d.wide {
-			d.columns(func(cols int) { d.tile(rows, cols) })
-		} else {
-			d.halves(func() { d.columns(func(cols int) { d.tile(rows, cols) }) })
-		}
+		d.columns(func(cols int, edge bool) {
+			d.halves(func() { d.tile(rows, cols, edge) })
+		})
 		for range rows * d.stride {
 			ADDQ(dwSX, dwPX)
 		}
+		ADDQ(Imm(uint64(rows*d.stride)), Mem{Base: dwT, Disp: dwInRow})
 		for range rows {
 			ADDQ(dwSY, dwPY)
 			ADDQ(dwSR, dwPR)
@@ -124,115 +130,136 @@ func (d dwTile) generate() {
 	RET()
 }
 
-// pin loads the weights that stay in registers.
-func (d *dwTile) pin() {
-	if d.pinned() {
-		for i := range d.k * d.k {
-			VMOVUPS(Mem{Base: dwPW, Disp: i * dwPixel}, d.regs()[d.rows*d.cols+i])
-		}
-	}
-}
+// pinned reports whether there are registers for all weights.
+func (d *dwTile) pinned() bool { return d.wide && 2*d.cols+d.k*d.k+2 <= len(d.regs()) }
 
-// halves does row for the first 8 lanes, then for the others, whose inputs are in the cache by then.
-func (d *dwTile) halves(row func()) {
-	again := d.label("half")
+// halves does tile for all lanes, or for the first 8, then for the others, whose inputs are in the cache by then.
+func (d *dwTile) halves(tile func()) {
+	if d.wide {
+		tile()
+		return
+	}
+	again, half := d.label("half"), Mem{Base: dwT, Disp: dwHalf}
 	bases := []GPPhysical{dwPX, dwPY, dwPR, dwPW, dwPB}
-	MOVQ(U32(2), dwHalf)
+	MOVQ(U32(2), half)
 	Label(again)
-	d.pin()
-	row()
+	tile()
 	for _, p := range bases {
 		ADDQ(Imm(32), p)
 	}
-	DECQ(dwHalf)
+	DECQ(half)
 	JNZ(LabelRef(again))
 	for _, p := range bases {
 		SUBQ(Imm(64), p)
 	}
 }
 
-// columns computes a row of tiles; tile does one from dwAtCol on. The last one goes back to end at the last column.
-func (d *dwTile) columns(tile func(cols int)) {
-	narrow, loop, one, end := d.label("narrow"), d.label("tile"), d.label("column"), d.label("end")
+// columns computes a row of tiles; tile does one from dwAtCol on, at an edge of the image or inside. The last one goes back to end at the last column.
+func (d *dwTile) columns(tile func(cols int, edge bool)) {
+	narrow, loop, inside, next, one, done := d.label("narrow"), d.label("tile"), d.label("inside"), d.label("next"), d.label("column"), d.label("end")
+	end, size := Mem{Base: dwT, Disp: dwEnd}, U32(uint32(d.cols*dwPixel))
 	XORQ(dwAtCol, dwAtCol)
-	MOVQ(Mem{Base: dwT, Disp: dwCols}, dwEnd)
-	SHLQ(Imm(6), dwEnd)
-	SUBQ(U32(uint32(d.cols*dwPixel)), dwEnd)
+	MOVQ(Mem{Base: dwT, Disp: dwFirst}, dwIn)
+	MOVQ(Mem{Base: dwT, Disp: dwCols}, dwP)
+	SHLQ(Imm(6), dwP)
+	SUBQ(size, dwP)
+	MOVQ(dwP, end)
 	JLT(LabelRef(narrow))
 	align()
 	Label(loop)
-	tile(d.cols)
-	CMPQ(dwAtCol, dwEnd)
-	JEQ(LabelRef(end))
-	ADDQ(U32(uint32(d.cols*dwPixel)), dwAtCol)
-	CMPQ(dwAtCol, dwEnd)
-	CMOVQGT(dwEnd, dwAtCol)
+	CMPQ(dwIn, I8(-1))
+	JEQ(LabelRef(inside))
+	tile(d.cols, true)
+	JMP(LabelRef(next))
+	Label(inside)
+	tile(d.cols, false)
+	Label(next)
+	CMPQ(dwAtCol, end)
+	JEQ(LabelRef(done))
+	ADDQ(size, dwAtCol)
+	MOVQ(I32(-1), dwIn)
+	LEAQ(Mem{Base: dwAtCol, Disp: d.cols * dwPixel}, dwP)
+	CMPQ(dwP, end)
+	CMOVQGT(Mem{Base: dwT, Disp: dwBefore}, dwIn)
+	CMPQ(dwAtCol, end)
+	CMOVQGE(Mem{Base: dwT, Disp: dwLast}, dwIn)
+	CMOVQGE(end, dwAtCol)
 	JMP(LabelRef(loop))
 	Label(narrow)
-	ADDQ(U32(uint32(d.cols*dwPixel)), dwEnd)
+	ADDQ(size, end)
 	Label(one)
-	tile(1)
+	tile(1, true)
+	SHRQ(Imm(uint64(d.stride)), dwIn)
 	ADDQ(Imm(dwPixel), dwAtCol)
-	CMPQ(dwAtCol, dwEnd)
+	CMPQ(dwAtCol, end)
 	JLT(LabelRef(one))
-	Label(end)
+	Label(done)
 }
 
 // tile computes rows × cols outputs from dwAtCol on.
-func (d *dwTile) tile(rows, cols int) {
+func (d *dwTile) tile(rows, cols int, edge bool) {
 	acc := func(r, c int) VecPhysical { return d.regs()[r*cols+c] }
 	free := d.regs()[rows*cols:]
+	// A row of weights stays in registers while both rows of outputs meet it, if there are enough; else the second reads it again.
+	kept := (rows-1)*d.stride + 1
+	switch {
+	case d.pinned():
+		kept = d.k
+	case kept*d.k+1 > len(free):
+		kept = 1
+	}
+	pass, weights := free[:len(free)-kept*d.k], free[len(free)-kept*d.k:]
 	LEAQ(Mem{Base: dwPX, Index: dwAtCol, Scale: uint8(d.stride)}, dwP)
+	MOVQ(Mem{Base: dwT, Disp: dwInRow}, dwRow)
 	dwInit(dwPB, d.regs()[:rows*cols])
-	inputs := d.k + (cols-1)*d.stride
 	n := 0
 	for yy := range d.k + (rows-1)*d.stride {
-		if d.pinned() {
-			weight := d.regs()[d.rows*d.cols:][:d.k*d.k]
-			pass := d.regs()[d.rows*d.cols+d.k*d.k:]
-			for x := range inputs {
-				in := pass[n%len(pass)]
-				n++
-				VMOVUPS(Mem{Base: dwP, Disp: x * dwPixel}, in)
-				for r := range rows {
-					for c := range cols {
-						if ky, kx := yy-r*d.stride, x-c*d.stride; ky >= 0 && ky < d.k && kx >= 0 && kx < d.k {
-							VFMADD231PS(in, weight[ky*d.k+kx], acc(r, c))
-						}
-					}
-				}
-			}
-		} else {
-			in, pass := free[:inputs], free[inputs:]
-			for x := range inputs {
-				VMOVUPS(Mem{Base: dwP, Disp: x * dwPixel}, in[x])
-			}
-			for r := range rows {
-				ky := yy - r*d.stride
-				if ky < 0 || ky >= d.k {
-					continue
-				}
-				for kx := range d.k {
-					w := pass[n%len(pass)]
-					n++
-					VMOVUPS(Mem{Base: dwPW, Disp: (ky*d.k + kx) * dwPixel}, w)
-					for c := range cols {
-						VFMADD231PS(in[c*d.stride+kx], w, acc(r, c))
-					}
-				}
-			}
-		}
-		if yy < d.k+(rows-1)*d.stride-1 {
+		if yy > 0 {
 			ADDQ(dwSX, dwP)
+			INCQ(dwRow)
 		}
+		if yy < d.k && !d.pinned() {
+			for kx := range d.k {
+				VMOVUPS(d.weight(yy, kx), weights[yy%kept*d.k+kx])
+			}
+		}
+		outside := d.label("outside")
+		CMPQ(dwRow, Mem{Base: dwT, Disp: dwInRows})
+		JAE(LabelRef(outside)) // those above are negative, which unsigned is large
+		inputs := d.k + (cols-1)*d.stride
+		for x := range inputs {
+			next := d.label("next")
+			if edge && (x < dwMaxPad || x >= inputs-dwMaxPad) {
+				BTQ(Imm(uint64(x)), dwIn)
+				JCC(LabelRef(next))
+			}
+			in := pass[n%len(pass)]
+			n++
+			VMOVUPS(Mem{Base: dwP, Disp: x * dwPixel}, in)
+			for r := range rows {
+				for c := range cols {
+					ky, kx := yy-r*d.stride, x-c*d.stride
+					if ky < 0 || ky >= d.k || kx < 0 || kx >= d.k {
+						continue
+					}
+					if r == 0 || kept > 1 {
+						VFMADD231PS(in, weights[ky%kept*d.k+kx], acc(r, c))
+					} else {
+						VFMADD231PS(d.weight(ky, kx), in, acc(r, c))
+					}
+				}
+			}
+			Label(next)
+		}
+		Label(outside)
 	}
-	lo, hi := free[0], free[1]
-	if d.pinned() {
-		pass := d.regs()[d.rows*d.cols+d.k*d.k:]
-		lo, hi = pass[0], pass[1]
-	}
-	dwFinish(rows, cols, 1, lo, hi, d.regs(), d.label("clamp"))
+	dwFinish(rows, cols, 1, free[0], free[1], d.regs(), d.label("clamp"))
 }
+
+// dwMaxPad is MaxDepthwisePad of depthwise.go: columns beyond an edge of the image.
+const dwMaxPad = 4
+
+func (d *dwTile) weight(ky, kx int) Mem { return Mem{Base: dwPW, Disp: (ky*d.k + kx) * dwPixel} }
 
 // dwInit starts all sums with the bias.
 func dwInit(bias GPPhysical, acc []VecPhysical) {
@@ -272,7 +299,7 @@ func dwFinish(rows, cols, halves int, lo, hi VecPhysical, regs []VecPhysical, sk
 
 // dwAny is for any number of taps, strides and dilations: a row of outputs at a time, inputs come from memory for each product.
 func dwAny(wide bool) {
-	d := dwTile{wide: wide, rows: 1, cols: 7}
+	d := dwTile{wide: wide, cols: 7}
 	dwBegin("asmDepthwise"+dwTier(wide), "whatever its kernel")
 	w := newDwWalk(wide)
 	w.rows(&d, func(cols int) {
@@ -294,11 +321,12 @@ func dwAny(wide bool) {
 // dwWalk goes over the taps of tiles one by one. It has the bytes of X between columns of outputs, 3 and 5 times that, and how many taps are left.
 type dwWalk struct {
 	step, step3, step5, down, along GPPhysical
-	halves                          int // vectors to a column
+	end                             GPPhysical // the offset in Y of the last tile
+	halves                          int        // vectors to a column
 }
 
 func newDwWalk(wide bool) dwWalk {
-	w := dwWalk{R10, R11, R14, RCX, RSI, 2}
+	w := dwWalk{R10, R11, R14, RCX, RSI, R15, 2}
 	if wide {
 		w.halves = 1
 	}
@@ -351,7 +379,7 @@ func (w *dwWalk) each(d *dwTile, acc []VecPhysical, tap, line func()) {
 // rows computes the tiles of all rows and ends the function.
 func (w *dwWalk) rows(d *dwTile, tile func(cols int)) {
 	Label("rows")
-	d.columns(tile)
+	w.columns(d, tile)
 	ADDQ(Mem{Base: dwT, Disp: dwDown}, dwPX)
 	ADDQ(Mem{Base: dwT, Disp: dwYStep}, dwPY)
 	ADDQ(Mem{Base: dwT, Disp: dwRStep}, dwPR)
@@ -359,4 +387,32 @@ func (w *dwWalk) rows(d *dwTile, tile func(cols int)) {
 	JNZ(LabelRef("rows"))
 	VZEROUPPER()
 	RET()
+}
+
+// columns computes a row of tiles; tile does one from dwAtCol on. The last one goes back to end at the last column.
+func (w *dwWalk) columns(d *dwTile, tile func(cols int)) {
+	narrow, loop, one, done := d.label("narrow"), d.label("tile"), d.label("column"), d.label("end")
+	size := U32(uint32(d.cols * dwPixel))
+	XORQ(dwAtCol, dwAtCol)
+	MOVQ(Mem{Base: dwT, Disp: dwCols}, w.end)
+	SHLQ(Imm(6), w.end)
+	SUBQ(size, w.end)
+	JLT(LabelRef(narrow))
+	align()
+	Label(loop)
+	tile(d.cols)
+	CMPQ(dwAtCol, w.end)
+	JEQ(LabelRef(done))
+	ADDQ(size, dwAtCol)
+	CMPQ(dwAtCol, w.end)
+	CMOVQGT(w.end, dwAtCol)
+	JMP(LabelRef(loop))
+	Label(narrow)
+	ADDQ(size, w.end)
+	Label(one)
+	tile(1)
+	ADDQ(Imm(dwPixel), dwAtCol)
+	CMPQ(dwAtCol, w.end)
+	JLT(LabelRef(one))
+	Label(done)
 }

@@ -17,7 +17,7 @@ func pool() {
 // poolMax generates Depthwise.Max: tiles of 7 columns of 16 lanes. VMAXPS gives its second source when either is NaN. That is the input here, so NaN
 // comes in; where it is in, it stays: lanes whose maximum is NaN are not written (AVX-512), or are put back (AVX2).
 func poolMax(wide bool) {
-	d := dwTile{wide: wide, rows: 1, cols: 6}
+	d := dwTile{wide: wide, cols: 6}
 	dwBegin("asmMaxPool"+dwTier(wide), "with maxima in place of sums")
 	w := newDwWalk(wide)
 	masks := []OpmaskPhysical{K1, K2, K3, K4, K5, K6, K7}
