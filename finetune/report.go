@@ -110,7 +110,7 @@ func (m *Model) folded(r *Report) {
 		}
 		switch n.Op.Name {
 		case "Conv":
-			if len(n.In) > 2 && n.In[2] != nil && n.In[2].Const != nil && n.In[1] != nil && !m.named(n.In[1]) {
+			if len(n.In) > 2 && n.In[2] != nil && n.In[2].Const != nil && n.In[1] != nil && !strings.Contains(n.In[1].Name, ".") {
 				biased++
 			}
 		case "BatchNormalization":
@@ -141,16 +141,6 @@ func (m *Model) folded(r *Report) {
 	if n := len(m.weightsInNodes()); n > 0 {
 		r.Folded = append(r.Folded, fmt.Sprintf("%d constants of many elements are nodes or have no name and do not train, as position embeddings of a fixed length: %v", n, firstFew(m.weightsInNodes())))
 	}
-}
-
-// named reports whether the constant has a name that PyTorch gave.
-func (m *Model) named(v *graph.Value) bool {
-	for _, p := range m.Params {
-		if p.Value == v {
-			return strings.Contains(p.Name, ".")
-		}
-	}
-	return false
 }
 
 // weightsInNodes are Constant nodes that look like weights.

@@ -16,7 +16,9 @@ import (
 func TestSequencesPass(t *testing.T) {
 	x := tensor.Must(tensor.Of([]float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}, 2, 7))
 	type build func(b *graph.Builder, x, k *graph.Value)
-	piece := func(b *graph.Builder, seq *graph.Value, at *graph.Value) { b.Output(b.Op("Neg", b.Op("SequenceAt", seq, at))) }
+	piece := func(b *graph.Builder, seq *graph.Value, at *graph.Value) {
+		b.Output(b.Op("Neg", b.Op("SequenceAt", seq, at)))
+	}
 	number := func(b *graph.Builder, n int64) *graph.Value { return b.Const(tensor.Scalar(n)) }
 	axis := graph.Int("axis", 1)
 	for name, c := range map[string]struct {

@@ -56,6 +56,8 @@ type Job struct {
 	SaveEvery int    `yaml:"save_every"` // updates; after every epoch
 	Seed      uint64 `yaml:"seed"`
 	Threads   int    `yaml:"threads"`
+
+	logits bool // the loss is of what the model computes before its probabilities
 }
 
 // Data is where samples come from: a folder with a sub-folder of pictures for each class, a .csv table, an .npz archive, or two files, pictures (or rows) and their classes, with a comma

@@ -150,24 +150,18 @@ func (j *Job) loss() (loss.Loss, error) {
 	if name == "" {
 		name = "cross_entropy"
 	}
-	return loss.New(name, p)
+	l, err := loss.New(name, p)
+	if err == nil && j.logits {
+		l = loss.OnLogits(l)
+	}
+	return l, err
 }
 
-// onProbabilities reports whether the model ends in probabilities where the loss wants logits.
-func onProbabilities(m *finetune.Model, name string) bool {
-	if name != "" && name != "cross_entropy" && name != "bce_with_logits" && name != "bce_logits" {
-		return false
-	}
-	v := m.Graph.Outputs[0]
-	for v.Def != nil && v.Def.Op.Domain == "" {
-		switch v.Def.Op.Name {
-		case "Softmax", "Sigmoid":
-			return true
-		case "Identity", "Reshape", "Flatten", "Squeeze":
-			v = v.Def.In[0]
-		default:
-			return false
-		}
+// wantsLogits reports whether the loss of that name is of logits.
+func wantsLogits(name string) bool {
+	switch name {
+	case "", "cross_entropy", "bce_with_logits", "bce_logits", "focal":
+		return true
 	}
 	return false
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/adapter"
 	"github.com/onnxrun/onnxrun/finetune/data"
+	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/metric"
 	"github.com/onnxrun/onnxrun/finetune/record"
 )
@@ -46,8 +47,9 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if onProbabilities(m, j.Loss.Name) && j.Head == 0 {
-		return Result{}, fmt.Errorf("the model ends in probabilities, and the loss wants what comes before them: use the loss bce or nll, or put a new head on")
+	j.logits = wantsLogits(j.Loss.Name) && loss.Logits(m.Graph.Outputs[0]) != nil
+	if j.logits {
+		fmt.Fprintln(w, "the model ends in probabilities: the loss takes what comes before them")
 	}
 	r := Result{}
 	for _, p := range m.Params {
@@ -207,7 +209,7 @@ func (j *Job) trainer(m *finetune.Model, train, valid data.Dataset) (*finetune.T
 
 func (j *Job) metrics() (list []finetune.Metric, maximize bool, err error) {
 	for _, name := range j.Metrics {
-		x, err := metric.New(name, metric.Options{Probabilities: j.Loss.Name == "bce" || j.Loss.Name == "nll"})
+		x, err := metric.New(name, metric.Options{Probabilities: j.logits || j.Loss.Name == "bce"})
 		if err != nil {
 			return nil, false, err
 		}
