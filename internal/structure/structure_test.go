@@ -36,6 +36,7 @@ var allowed = []struct {
 	{"finetune/...", []string{"graph", "graph/tensor", "graph/tensor/...", "graph/pass", "onnx", "runtime", "runtime/ops", "finetune", "finetune/..."}},
 	{"models/...", []string{"graph", "graph/tensor", "runtime/ops", "models/..."}},
 	{"models", []string{"graph", "graph/tensor", "runtime/ops", "models/..."}},
+	{"scripts/...", []string{"..."}},
 	{"internal/structure", nil},
 	{"cmd/...", []string{"..."}},
 }
