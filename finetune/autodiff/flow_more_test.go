@@ -3,6 +3,7 @@ package autodiff_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -141,5 +142,89 @@ func TestGrowing(t *testing.T) {
 	err = s.RunInto(context.Background(), []*tensor.Tensor{numbers(1, 2), numbers(2, 1)}, make([]*tensor.Tensor, 1))
 	if !errors.Is(err, graph.ErrShape) || !strings.Contains(err.Error(), "Loop") {
 		t.Errorf("%v, want a shape error of the loop", err)
+	}
+}
+
+// What a body draws at random is the same when its gradient computes it again.
+func TestRandomBody(t *testing.T) {
+	drop := func(b *graph.Builder, x *graph.Value) *graph.Value {
+		return b.Op("Dropout", x, b.Scalar(tensor.Float64, 0.5), b.Scalar(tensor.Bool, 1))
+	}
+	nets := map[string]network{
+		"scan": func(b *graph.Builder, in []*graph.Value) []*graph.Value {
+			g := inside(b, func(b *graph.Builder) {
+				x := b.Input("x", anyFloat)
+				b.Output(b.Op("Mul", drop(b, b.Op("Mul", x, x)), in[1]))
+			})
+			return b.OpN(1, "Scan", in[0], body(g), graph.Int("num_scan_inputs", 1))
+		},
+		"if": func(b *graph.Builder, in []*graph.Value) []*graph.Value {
+			return conditional(b, 1, b.Op("Less", b.Op("ReduceMin", in[0], graph.Int("keepdims", 0)), b.Scalar(tensor.Float64, 1e9)),
+				func(b *graph.Builder) { b.Output(b.Op("Mul", drop(b, b.Op("Mul", in[0], in[0])), in[1])) },
+				func(b *graph.Builder) { b.Output(drop(b, b.Op("Mul", in[0], in[1]))) })
+		},
+		"if in scan": func(b *graph.Builder, in []*graph.Value) []*graph.Value {
+			g := inside(b, func(b *graph.Builder) {
+				x := b.Input("x", anyFloat)
+				b.Output(conditional(b, 1, b.Op("Less", b.Op("ReduceMin", x, graph.Int("keepdims", 0)), b.Scalar(tensor.Float64, 1e9)),
+					func(b *graph.Builder) { b.Output(b.Op("Mul", drop(b, b.Op("Mul", x, x)), in[1])) },
+					func(b *graph.Builder) { b.Output(x) })[0])
+			})
+			return b.OpN(1, "Scan", in[0], body(g), graph.Int("num_scan_inputs", 1))
+		},
+	}
+	for name, net := range nets {
+		t.Run(name, func(t *testing.T) {
+			x, w := numbers(1, 6, 50), numbers(2, 50)
+			b := graph.NewBuilder(ops.Registry(), nil)
+			in := []*graph.Value{b.Input("x", graph.TypeOf(x)), b.Input("w", graph.TypeOf(w))}
+			y := net(b, in)[0]
+			grads, err := autodiff.Gradients(ops.Registry(), b.Graph, b.Op("ReduceSum", y, graph.Int("keepdims", 0)), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Output(y)
+			b.Output(grads[0])
+			out := run(t, b.Graph, []*tensor.Tensor{x, w})
+			kept := 0
+			for i := range x.Len() { // y = m·x²·w has the gradient 2·y/x
+				if out[0].Float(i) != 0 {
+					kept++
+				}
+				if got, want := out[1].Float(i), 2*out[0].Float(i)/x.Float(i); math.Abs(got-want) > 1e-9*(1+math.Abs(want)) {
+					t.Fatalf("element %d: gradient %v, want %v", i, got, want)
+				}
+			}
+			if kept < 100 || kept > 200 {
+				t.Errorf("%d of %d elements are left", kept, x.Len())
+			}
+		})
+	}
+}
+
+// Operators in bodies are expanded or named as those outside are.
+func TestBodyOperators(t *testing.T) {
+	net := func(op string) network {
+		return func(b *graph.Builder, in []*graph.Value) []*graph.Value {
+			g := inside(b, func(b *graph.Builder) {
+				s, x := b.Input("s", anyFloat), b.Input("x", anyFloat)
+				b.Output(b.Op("Add", b.Op(op, s), x))
+			})
+			return b.OpN(1, "Scan", in[0], in[1], body(g), graph.Int("num_scan_inputs", 1))
+		}
+	}
+	differences(t, net("Mish"), 2, numbers(1, 2), numbers(2, 3, 2))
+	b, in, loss := objective(t, func(b *graph.Builder, in []*graph.Value) []*graph.Value {
+		g := inside(b, func(b *graph.Builder) {
+			s, x := b.Input("s", anyFloat), b.Input("x", anyFloat)
+			pair := b.Op("SequenceConstruct", s, x)
+			b.Output(b.Op("ConcatFromSequence", pair, graph.Int("axis", 0)))
+			b.Output(b.Op("MaxRoiPool", x, s, graph.Ints("pooled_shape", 1, 1)))
+		})
+		return b.OpN(1, "Scan", in[0], in[1], body(g), graph.Int("num_scan_inputs", 1))
+	}, []graph.Type{graph.Unranked(tensor.Float64), graph.Unranked(tensor.Float64)})
+	_, err := autodiff.Gradients(ops.Registry(), b.Graph, loss, in)
+	if !errors.Is(err, graph.ErrUnsupported) || !strings.Contains(err.Error(), "ConcatFromSequence") || !strings.Contains(err.Error(), "SequenceConstruct") || strings.Contains(err.Error(), "MaxRoiPool") {
+		t.Errorf("%v, want the operators on the way of the gradient", err)
 	}
 }
