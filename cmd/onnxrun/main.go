@@ -77,7 +77,7 @@ Exit codes: 0 ok, 1 results differ, 2 usage, 3 invalid model, 4 unsupported oper
 	}
 	c.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
 	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	c.AddCommand(benchCmd(), checkCmd(), compareCmd(), convertCmd(), inspectCmd(), newCmd(), opsCmd(), profileCmd(), runCmd(), trainCmd(), trainableCmd(), versionCmd())
+	c.AddCommand(benchCmd(), checkCmd(), compareCmd(), convertCmd(), evalCmd(), inspectCmd(), mergeCmd(), newCmd(), opsCmd(), profileCmd(), runCmd(), trainCmd(), trainableCmd(), versionCmd())
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/onnxrun/onnxrun/finetune/job"
 )
@@ -24,7 +25,7 @@ each input and one for the target, or two files, pictures and their classes, wit
 The folder --out gets model.onnx, log.csv, log.jsonl, events for TensorBoard, and checkpoints: a training that was stopped goes on when the
 same command is given again. Losses, optimizers, schedules and augmentations are names, with parameters after commas (PyTorch's): --loss
 cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say too (--config); flags count more.`,
-		Example: `  onnxrun train testdata/lenet5/model.onnx --data testdata/digits.csv --target digit --head 10 --epochs 20
+		Example: `  onnxrun train testdata/lenet5/model.onnx --data testdata/digits/digits.npz --resize --holdout 0.2 --head 10 --epochs 10 --metric accuracy
   onnxrun train resnet18.onnx --data photos/ --holdout 0.2 --head 5 --probe --metric accuracy
   onnxrun train minilm.onnx --data reviews.tsv --text review --vocab vocab.txt --target label --head 2 --lora r=8,target_modules=[query,value] --lr 1e-3 --epochs 3
   onnxrun train model.onnx --data train.npz --valid valid.npz --loss mse --optimizer SGD,momentum=0.9 --schedule cosine --lr 0.1
@@ -75,6 +76,9 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 			if r.Early {
 				fmt.Fprint(c.OutOrStdout(), ", stopped early")
 			}
+			if r.BestUpdate > 0 && r.BestUpdate < r.Updates && !run.KeepLast {
+				fmt.Fprintf(c.OutOrStdout(), ", the weights are those after update %d", r.BestUpdate)
+			}
 			for _, name := range append([]string{"loss"}, run.Metrics...) {
 				if x, ok := r.Valid[name]; ok {
 					fmt.Fprintf(c.OutOrStdout(), ", validation %s %.5g", name, x)
@@ -91,17 +95,9 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 	f.StringVar(&config, "config", "", "YAML file with the whole job")
 	f.StringVar(&architecture, "new", "", "in place of MODEL: an untrained one, as onnxrun new makes it")
 	f.StringVar(&j.Out, "out", "tuned", "folder for the tuned model, logs and checkpoints")
-	f.StringVar(&j.Data.Train, "data", "", "what to train on")
+	dataFlags(f, &j.Data)
 	f.StringVar(&j.Data.Valid, "valid", "", "what to validate on")
 	f.Float64Var(&j.Data.Holdout, "holdout", 0, "part of the data to keep for validation")
-	f.StringVar(&j.Data.Target, "target", "", "column or array to learn (default y)")
-	f.StringToStringVar(&j.Data.Inputs, "input", nil, "FIELD=INPUT: which field of the data is which input of the model")
-	f.StringVar(&j.Data.Text, "text", "", "column of a table with texts, for a BERT model")
-	f.StringVar(&j.Data.Vocab, "vocab", "", "vocab.txt of the model, for --text")
-	f.IntVar(&j.Data.Length, "length", 0, "tokens of a text, for --text (default those of the longest)")
-	f.StringVar(&j.Data.Missing, "missing", "", "cells of a table without a value: mean, constant or indicator")
-	f.Float64SliceVar(&j.Data.Mean, "mean", nil, "of the channels of pictures, scaled to 0 … 1")
-	f.Float64SliceVar(&j.Data.Std, "std", nil, "of the channels of pictures")
 	f.StringArrayVar(&augment, "augment", nil, "crop, shift, flip, affine or cutout, as shift,y=2,x=2; may be given again")
 	f.IntVar(&j.Head, "head", 0, "put a new head with so many outputs on the model")
 	f.StringVar(&j.Cut, "cut", "", "value at which the head is put (default the input of the last linear layer)")
@@ -134,6 +130,20 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 	return c
 }
 
+// dataFlags are those that tell what the data is.
+func dataFlags(f *pflag.FlagSet, d *job.Data) {
+	f.StringVar(&d.Train, "data", "", "folder of pictures, table, archive or pair of files")
+	f.StringVar(&d.Target, "target", "", "column or array to learn (default y)")
+	f.StringToStringVar(&d.Inputs, "input", nil, "FIELD=INPUT: which field of the data is which input of the model")
+	f.StringVar(&d.Text, "text", "", "column of a table with texts, for a BERT model")
+	f.StringVar(&d.Vocab, "vocab", "", "vocab.txt of the model, for --text")
+	f.IntVar(&d.Length, "length", 0, "tokens of a text, for --text (default those of the longest)")
+	f.StringVar(&d.Missing, "missing", "", "cells of a table without a value: mean, constant or indicator")
+	f.Float64SliceVar(&d.Mean, "mean", nil, "of the channels of pictures, scaled to 0 … 1")
+	f.Float64SliceVar(&d.Std, "std", nil, "of the channels of pictures")
+	f.BoolVar(&d.Resize, "resize", false, "scale pictures of another size to that of the model's input")
+}
+
 // readJob is the job of a YAML file with what flags say in place of what the file says.
 func readJob(c *cobra.Command, config string, flags *job.Job) (*job.Job, error) {
 	if config == "" {
@@ -160,6 +170,7 @@ func readJob(c *cobra.Command, config string, flags *job.Job) (*job.Job, error) 
 	set("missing", func() { j.Data.Missing = flags.Data.Missing })
 	set("mean", func() { j.Data.Mean = flags.Data.Mean })
 	set("std", func() { j.Data.Std = flags.Data.Std })
+	set("resize", func() { j.Data.Resize = flags.Data.Resize })
 	set("augment", func() { j.Data.Augment = nil })
 	set("head", func() { j.Head = flags.Head })
 	set("cut", func() { j.Cut = flags.Cut })

@@ -269,6 +269,9 @@ func parseConfig(b []byte) (Config, error) {
 	}
 	if w.Targets != nil {
 		c.Targets, c.TargetPattern = w.Targets.list, w.Targets.one
+		if strings.EqualFold(c.TargetPattern, AllLinear) { // the one string that is no pattern
+			c.Targets, c.TargetPattern = []string{AllLinear}, ""
+		}
 	}
 	if w.Exclude != nil {
 		c.Exclude = w.Exclude.list

@@ -148,3 +148,37 @@ func TestNormalizeCast(t *testing.T) {
 func near(got []float32, want ...float64) bool {
 	return slices.EqualFunc(got, want, func(a float32, b float64) bool { return math.Abs(float64(a)-b) < 1e-5 })
 }
+
+// TestResize has the results of PyTorch's interpolate(mode="bilinear", align_corners=False, antialias=True).
+func TestResize(t *testing.T) {
+	x := tensor.Must(tensor.Of([]float32{0, 1, 4, 9, 2, 3, 5, 7, 8, 6, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 1, 2, 3, 4))
+	ds, err := Arrays(Array{"x", x})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		h, w int
+		want []float32
+	}{
+		{5, 6, []float32{0, 0.5, 1.5, 3.5, 6.5, 9, 0.8, 1.3, 2.233333, 3.966667, 6.3, 8.2, 2, 2.5, 3.333333, 4.666667, 6, 7, 5.6, 5.2, 4.433333, 2.966667, 2.7, 2.8, 8, 7, 5.166667, 1.833333, 0.5, 0}},
+		{2, 3, []float32{1.05, 3.0625, 7.0875, 5.4875, 3.6875, 2.5875}},
+		{3, 4, []float32{0, 1, 4, 9, 2, 3, 5, 7, 8, 6, 1, 0}},
+		{1, 1, []float32{3.815476}},
+	} {
+		got := apply(t, ds, 0, Resize{c.h, c.w})
+		for i, v := range got {
+			want := float32(0) // of the second channel
+			if i < len(c.want) {
+				want = c.want[i]
+			}
+			if math.Abs(float64(v-want)) > 1e-5 {
+				t.Fatalf("%d×%d: %v, want %v", c.h, c.w, got, c.want)
+			}
+		}
+	}
+	for _, s := range []Resize{{0, 3}, {3, -1}, {1 << 20, 1}} {
+		if _, err := Transform(ds, "x", s); err == nil {
+			t.Errorf("%v is no error", s)
+		}
+	}
+}

@@ -193,6 +193,17 @@ func (d *Data) fitField(ds data.Dataset, name string, want graph.Type, input boo
 			steps = append(steps, data.Cast{To: want.DType})
 		}
 	}
+	if input && d.Resize && len(want.Shape) == 4 && len(field.Shape) >= 2 {
+		h, knowH := want.Shape[2].Int()
+		w, knowW := want.Shape[3].Int()
+		if !knowH || !knowW {
+			return nil, fmt.Errorf("pictures cannot be resized to %s, a size that is not known", want)
+		}
+		steps = append(steps, data.Resize{Height: h, Width: w})
+		f := *field
+		f.Shape = append(f.Shape[:len(f.Shape)-2:len(f.Shape)-2], h, w)
+		field = &f
+	}
 	if want.Ranked && len(want.Shape) > 0 && len(want.Shape)-1 != len(field.Shape) || want.Ranked && differs(want.Shape, field.Shape) {
 		if shape, ok := reshaped(want.Shape, field.Shape); ok {
 			steps = append(steps, data.Reshape{Shape: shape})

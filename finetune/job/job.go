@@ -76,7 +76,8 @@ type Data struct {
 	Missing string            `yaml:"missing"` // cells of a table without a value: mean, constant or indicator; they are refused
 	Mean    []float64         `yaml:"mean"`    // of pictures, subtracted after they are scaled to 0 … 1
 	Std     []float64         `yaml:"std"`
-	Scale   float64           `yaml:"scale"` // of bytes; 1/255
+	Scale   float64           `yaml:"scale"`  // of bytes; 1/255
+	Resize  bool              `yaml:"resize"` // scale pictures of another size to that which the model takes, [batch, channels, height, width]; pictures of a folder always are
 	Augment []Spec            `yaml:"augment"`
 }
 

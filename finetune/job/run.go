@@ -244,6 +244,7 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 	defer func() { err = errors.Join(err, logs.Close()) }()
 	line := record.NewProgress(w)
 	var failed error
+	var best map[string]float64
 	t.Watch = func(p finetune.Progress) {
 		values := []record.Value{{Name: "epoch", X: float64(p.Epoch + 1)}}
 		switch {
@@ -263,6 +264,7 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 				note += fmt.Sprintf(" %s %.5g", c[len("valid/"):], x)
 			}
 			if p.Best {
+				best = p.Valid
 				note += ", the best so far"
 			}
 			failed = errors.Join(failed, line.Note(note))
@@ -270,6 +272,9 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 		failed = errors.Join(failed, logs.Log(p.Update, values...))
 	}
 	done, err = t.Run(ctx)
+	if best != nil && !j.KeepLast {
+		done.Valid = best // that of the weights which are left
+	}
 	return done, errors.Join(err, failed)
 }
 

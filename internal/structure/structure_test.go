@@ -31,7 +31,7 @@ var allowed = []struct {
 	{"finetune/autodiff", []string{"graph", "graph/pass"}},
 	{"finetune/loss", []string{"graph", "graph/tensor"}},
 	{"finetune/schedule", nil},
-	{"finetune/job", []string{"graph", "graph/tensor", "onnx", "finetune", "finetune/...", "models"}},
+	{"finetune/job", []string{"graph", "graph/tensor", "onnx", "runtime", "runtime/ops", "finetune", "finetune/...", "models"}},
 	{"finetune", []string{"graph", "graph/tensor", "graph/tensor/...", "graph/pass", "onnx", "runtime", "runtime/ops", "finetune/..."}},
 	{"finetune/...", []string{"graph", "graph/tensor", "graph/tensor/...", "graph/pass", "onnx", "runtime", "runtime/ops", "finetune", "finetune/..."}},
 	{"models/...", []string{"graph", "graph/tensor", "runtime/ops", "models/..."}},
