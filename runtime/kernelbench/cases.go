@@ -15,10 +15,13 @@ type Case struct {
 	Build func(b *graph.Builder, x *graph.Value, weight func(shape ...int) *graph.Value) *graph.Value
 	// Memory says that memory, not arithmetic, is the limit that counts.
 	Memory bool
+	// MACs are the multiply-adds of a private operator, which the graph does not tell. Its limit is what takes longer: they, or to copy as many bytes as the
+	// input has to where they fit beside it, in whatever caches hold both.
+	MACs int
 }
 
 // Cases are the shapes that models are made of: see docs/performance.md. Chains show a layer as it runs inside a network.
-var Cases = slicesOf(products, convolutions, rowwise)
+var Cases = slicesOf(products, convolutions, depthwise, rowwise)
 
 func slicesOf(lists ...[]Case) (out []Case) {
 	for _, l := range lists {
@@ -40,6 +43,23 @@ var convolutions = []Case{
 	conv(64, 64, 56, 1, 1, 1, 4), conv(256, 256, 14, 1, 1, 1, 4), // 1 × 1
 	conv(128, 128, 56, 3, 2, 1, 1), conv(3, 64, 224, 7, 2, 1, 1), conv(3, 32, 224, 3, 2, 1, 1), // strided, first layers
 	conv(32, 32, 112, 3, 1, 32, 4), conv(144, 144, 56, 3, 1, 144, 4), conv(384, 384, 14, 3, 1, 384, 4), conv(240, 240, 28, 5, 1, 240, 4), // depthwise
+}
+
+// depthwise are single layers as they run inside a network, blocked before and after.
+var depthwise = []Case{depthwiseLayer(32, 112, 3), depthwiseLayer(144, 56, 3), depthwiseLayer(384, 14, 3), depthwiseLayer(240, 28, 5), depthwiseLayer(672, 7, 5)}
+
+// depthwiseLayer is a convolution of each channel by itself, with padding, of size × size images, on blocks of 16 channels.
+func depthwiseLayer(channels, size, kernel int) Case {
+	return Case{
+		Name: fmt.Sprintf("depthwise layer %d × %d, %d channels of %d × %d", kernel, kernel, channels, size, size),
+		In:   []int{1, channels / 16, size, size, 16}, MACs: channels * size * size * kernel * kernel,
+		Build: func(b *graph.Builder, x *graph.Value, weight func(...int) *graph.Value) *graph.Value {
+			p, k := int64(kernel/2), int64(kernel)
+			packed := b.Op("ai.onnxrun::PackConvDepthwise", weight(channels, 1, kernel, kernel), graph.Int("group", channels))
+			return b.Op("ai.onnxrun::ConvDepthwise", x, packed, weight(channels), graph.Ints("pads", p, p, p, p), graph.Ints("kernel_shape", k, k),
+				graph.Int("in_channels", channels), graph.Int("channels", channels), graph.Int("group", channels), graph.Str("activation", "Relu"))
+		},
+	}
 }
 
 var rowwise = []Case{

@@ -64,3 +64,26 @@ type readTask struct {
 func (r *readTask) Do(_, lo, hi int) {
 	kernel.Read(r.data[lo*len(r.data)/r.parts : hi*len(r.data)/r.parts])
 }
+
+// copySeconds is the median of the times that copying n bytes again and again takes: the limit of a layer that reads n bytes and writes as many.
+func copySeconds(n, threads int) float64 {
+	c := &copyTask{src: tensor.Align(n), dst: tensor.Align(n), parts: threads}
+	var samples []float64
+	for range 50 {
+		start := time.Now()
+		pool.Run(c, threads, 1, threads, func() bool { return false })
+		samples = append(samples, time.Since(start).Seconds())
+	}
+	slices.Sort(samples)
+	return samples[len(samples)/2]
+}
+
+type copyTask struct {
+	src, dst []byte
+	parts    int
+}
+
+func (c *copyTask) Do(_, lo, hi int) {
+	lo, hi = lo*len(c.src)/c.parts, hi*len(c.src)/c.parts
+	copy(c.dst[lo:hi], c.src[lo:hi])
+}

@@ -18,7 +18,7 @@ type Result struct {
 	Micros  float64 `json:"us"`               // median of a run
 	GFLOPS  float64 `json:"gflops,omitempty"` // of the definition's operations: algorithms that need fewer reach more than the peak
 	GBs     float64 `json:"gbs"`              // inputs, weights and outputs, each moved once: more than memory can do where caches hold them
-	Percent float64 `json:"percent"`          // of the peak that limits the kernel
+	Percent float64 `json:"percent"`          // of the peak that limits the kernel: arithmetic, memory, or the caches that a layer's input and output fit in
 }
 
 // Run measures one kernel for about the given time.
@@ -28,6 +28,7 @@ func Run(c Case, p Peak, d time.Duration) (Result, error) {
 		return Result{}, err
 	}
 	w := work(g)
+	w.Flops += 2 * c.MACs
 	s, err := runtime.Compile(g, runtime.WithThreads(p.Threads))
 	if err != nil {
 		return Result{}, err
@@ -48,6 +49,9 @@ func Run(c Case, p Peak, d time.Duration) (Result, error) {
 	r := Result{Name: c.Name, Micros: sec * 1e6, GFLOPS: float64(w.Flops) / sec / 1e9, GBs: float64(w.Bytes) / sec / 1e9}
 	if r.Percent = 100 * r.GFLOPS / p.GFLOPS; c.Memory {
 		r.Percent = 100 * r.GBs / p.ReadGBs
+	}
+	if c.MACs > 0 {
+		r.Percent = max(r.Percent, 100*copySeconds(x.Len()*4, p.Threads)/sec)
 	}
 	return r, nil
 }
