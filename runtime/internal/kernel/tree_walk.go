@@ -19,7 +19,12 @@ func loadRows[T float32 | float64](f *Forest, dst []float32, rows []T, features 
 			to := dst[r*width+c*lanes:][:lanes]
 			from := rows[r*features+int(col.Feature):]
 			for i, at := 0, 0; i < len(to); i, at = i+1, at+features {
-				to[i] = treeValue(col, from[at])
+				v := from[at]
+				x := float32(v)
+				if T(x) != v { // a call for each number would take longer than the walks
+					x = treeValue(col, v)
+				}
+				to[i] = x
 			}
 		}
 		r += lanes
