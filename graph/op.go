@@ -35,6 +35,8 @@ type Op struct {
 	InPlace bool
 	// InPlaceFrom is the first input whose memory may be used so.
 	InPlaceFrom int
+	// InPlaceAll says that InPlace holds for all outputs: each may use the memory of an input of its own.
+	InPlaceAll bool
 	// IsFunction says that a model defines the operator; Expand is its body.
 	IsFunction bool
 	// SmallPages says that constants it computes need no huge pages; see [tensor.NewSmallPages].

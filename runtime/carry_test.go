@@ -29,6 +29,14 @@ func TestCarryInPlace(t *testing.T) {
 		"each from the other": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
 			return b.Op("Add", q, q), b.Op("Add", p, p)
 		},
+		"one from the next of the other": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			q1 := b.Op("Add", b.Op("Mul", q, b.Scalar(tensor.Float32, 0.5)), b.Op("Mul", p, p))
+			return b.Op("Sub", b.Op("Div", p, b.Op("Exp", q1)), b.Op("Max", q, q1)), q1
+		},
+		"by a copy": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			q1 := b.Op("Add", q, b.Op("Mul", p, p))
+			return b.Op("Identity", b.Op("Sub", p, q1)), b.Op("Identity", q1)
+		},
 		"not element by element": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
 			return mm(b, p, p), b.Op("Transpose", q, graph.Ints("perm", 1, 0))
 		},

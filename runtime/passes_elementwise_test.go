@@ -15,7 +15,7 @@ var elementwisePasses = []passCase{
 		h := b.Op("Clip", b.Op("Mul", b.Op("Pow", x, b.Scalar(tensor.Float32, 2)), scale), b.Scalar(tensor.Float32, -1), b.Scalar(tensor.Float32, 6))
 		b.Output(b.Op("Div", b.Op("Mul", h, b.Op("HardSwish", h)), b.Op("Add", b.Op("Exp", x), b.Scalar(tensor.Float32, 1))))
 	}},
-	{"fuse_elementwise_two", fuseElementwise, func(b *graph.Builder) { // what an output or another operator reads ends a chain, and so does a matrix product
+	{"fuse_elementwise_two", fuseElementwise, func(b *graph.Builder) { // what another operator reads ends a chain, what is an output does not
 		x := b.Input("x", matrix(graph.Size(4), graph.Size(4)))
 		a := b.Op("Abs", b.Op("Neg", x))
 		b.Output(a)

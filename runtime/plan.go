@@ -228,7 +228,7 @@ func (pl *plan) overwrites(s *step, at, k, v, c, last int) bool {
 	if last < at {
 		return true
 	}
-	if last > at || k > 0 || !s.n.Op.InPlace || !pl.infos[c].Type.Equal(pl.infos[v].Type) {
+	if last > at || k > 0 && !s.n.Op.InPlaceAll || !s.n.Op.InPlace || !pl.infos[c].Type.Equal(pl.infos[v].Type) {
 		return false
 	}
 	return !pl.readsOtherwise(s, pl.find(c), c)

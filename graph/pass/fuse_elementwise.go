@@ -9,7 +9,8 @@ import (
 
 // FuseElementwise turns several operators that work element by element on float32 into one Elementwise, which keeps what lies between them in
 // the cache: y·sigmoid(x·w + b) reads x, y, w and b once and writes the result. All but the last are read by others of the group alone and have the
-// shape of the result, so that nothing is computed for more elements than before. Products and convolutions have taken what they can before.
+// shape of the result, so that nothing is computed for more elements than before. An output of the graph on the way, as the next moment of an optimizer is,
+// becomes one of the group's outputs. Products and convolutions have taken what they can before.
 func FuseElementwise(reg *graph.Registry, g *graph.Graph) (bool, error) {
 	return eachGraph(graph.NewBuilder(reg, g), fuseElementwise)
 }
@@ -17,7 +18,7 @@ func FuseElementwise(reg *graph.Registry, g *graph.Graph) (bool, error) {
 // Groups are bounded by what Elementwise takes; larger ones become several.
 const (
 	elementSteps  = 32
-	elementInputs = 12
+	elementInputs = 16
 )
 
 func fuseElementwise(b *graph.Builder) (bool, error) {
@@ -53,7 +54,7 @@ func fuseElementwise(b *graph.Builder) (bool, error) {
 	for _, n := range old {
 		switch group := roots[n]; {
 		case group != nil:
-			if err := elementNode(b, group); err != nil {
+			if err := elementNode(b, group, reads); err != nil {
 				return true, err
 			}
 		case !taken[n]:
@@ -88,7 +89,7 @@ func elementGroup(g *graph.Graph, at map[*graph.Node]int, reads readers, root in
 		if len(n.Out) != 1 || !inputs[n.Out[0]] || !n.Out[0].Type.Equal(result) || len(in) == elementSteps || len(inputs) > elementInputs-2 {
 			continue
 		}
-		if _, ok := elementStep(n); !ok || slices.ContainsFunc(reads[n.Out[0]], func(r *graph.Node) bool { return !in[r] }) {
+		if _, ok := elementStep(n); !ok || slices.ContainsFunc(reads[n.Out[0]], func(r *graph.Node) bool { return r != nil && !in[r] }) {
 			continue
 		}
 		add(n)
@@ -146,7 +147,7 @@ func elementStep(n *graph.Node) (step, bool) {
 }
 
 // elementNode appends the operator that does what a group does.
-func elementNode(b *graph.Builder, group []*graph.Node) error {
+func elementNode(b *graph.Builder, group []*graph.Node, reads readers) error {
 	var inputs []*graph.Value
 	var steps []step
 	made := map[*graph.Value]int{}
@@ -180,6 +181,12 @@ func elementNode(b *graph.Builder, group []*graph.Node) error {
 		}
 	}
 	last := group[len(group)-1]
+	out, more := []*graph.Value{last.Out[0]}, []int64(nil)
+	for i, n := range group[:len(group)-1] {
+		if slices.Contains(reads[n.Out[0]], nil) {
+			out, more = append(out, n.Out[0]), append(more, int64(i))
+		}
+	}
 	n := &graph.Node{
 		Name: last.Name, Op: b.Registry().Lookup("ai.onnxrun", "Elementwise", 0), In: inputs,
 		Attrs: []graph.Attr{{Name: "ops", Value: names}, graph.Ints("args", args...), {Name: "params", Value: params}},
@@ -187,6 +194,9 @@ func elementNode(b *graph.Builder, group []*graph.Node) error {
 	if n.Op == nil {
 		return graph.Unsupportedf("operator ai.onnxrun::Elementwise")
 	}
-	b.Append(n, last.Out[0])
+	if len(more) > 0 {
+		n.Attrs = append(n.Attrs, graph.Ints("more", more...))
+	}
+	b.Append(n, out...)
 	return b.Err()
 }

@@ -10,12 +10,12 @@ import (
 
 // Elementwise computes several functions of one and two numbers at once, strip by strip, so that what lies between them stays in the first-level cache.
 // Step i applies ops[i] (Add, Sub, Mul, Div, Max, Min, PRelu, or the name of an activation) to one or two operands: args[2i] and args[2i+1], which count
-// the inputs and then the steps before; -1 stands for none. Its parameters are params[2i] and params[2i+1]. The last step gives the result. All inputs
-// broadcast to its shape.
+// the inputs and then the steps before; -1 stands for none. Its parameters are params[2i] and params[2i+1]. The last step gives the result, to whose shape all
+// inputs broadcast; the steps numbered by more give outputs of this shape behind it.
 var elementwise = family(&graph.Op{
 	Domain: "ai.onnxrun", Name: "Elementwise", Since: 1,
-	Sig:   "(inputs*:T) -> (output:T); T = f32; ops strings!; args ints!; params floats!",
-	Infer: inferElementwise, Run: runElementwise, Expand: expandElementwise, InPlace: true,
+	Sig:   "(inputs*:T) -> (output:T, more*:T); T = f32; ops strings!; args ints!; params floats!; more ints",
+	Infer: inferElementwise, Run: runElementwise, Expand: expandElementwise, InPlace: true, InPlaceAll: true,
 })
 
 // elementStep is one step, with what it reads as numbers of inputs and of steps behind them.
@@ -25,6 +25,7 @@ type elementStep struct {
 	act    kernel.Activation // else
 	args   [2]int
 	slot   int // of the strips of scratch memory that the result goes to
+	out    int // output that the result is copied to, 0 for none
 }
 
 // maxSteps bounds a program, and with it the scratch memory.
@@ -56,6 +57,16 @@ func elementSteps(n *graph.Node) ([]elementStep, error) {
 			s.args[k] = int(a)
 		}
 	}
+	more := n.Ints("more")
+	if len(n.Out) != 1+len(more) {
+		return nil, graph.Invalidf("%d outputs for %d steps", len(n.Out), 1+len(more))
+	}
+	for i, k := range more {
+		if k < 0 || k >= int64(len(names)-1) || steps[k].out > 0 {
+			return nil, graph.Invalidf("output %d is step %d of %d", 1+i, k, len(names))
+		}
+		steps[k].out = 1 + i
+	}
 	return steps, nil
 }
 
@@ -66,7 +77,11 @@ func inferElementwise(c *graph.Infer) error {
 	if len(c.In) == 0 {
 		return graph.Shapef("no operands")
 	}
-	return inferBroadcastAs(c, tensor.Float32)
+	err := inferBroadcastAs(c, tensor.Float32)
+	for i := 1; i < len(c.Out) && err == nil; i++ {
+		c.Set(i, c.Out[0].Type)
+	}
+	return err
 }
 
 func expandElementwise(b *graph.Builder, n *graph.Node) []*graph.Value {
@@ -83,7 +98,15 @@ func expandElementwise(b *graph.Builder, n *graph.Node) []*graph.Value {
 			vals = append(vals, buildActivation(b, s.act, vals[s.args[0]]))
 		}
 	}
-	return vals[len(vals)-1:]
+	out := vals[len(vals)-1:]
+	for i, k := range n.Ints("more") { // a step on broadcast operands alone may be smaller
+		if v := vals[len(n.In)+int(k)]; n.Wants(1 + i) {
+			out = append(out, b.Op("Expand", v, b.Op("Shape", vals[len(vals)-1])))
+		} else {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // stripLen is how many elements a strip has at most: a few strips fit the first-level cache.
@@ -121,13 +144,17 @@ func planElementwise(c *graph.Ctx) (*elementPlan, error) {
 // strip is how many elements a strip has at most.
 func (p *elementPlan) strip() int { return p.cut * p.high }
 
-// assign gives every step but the last a slot, which becomes free after the last step that reads it. A step may write where it reads.
+// assign gives every step but the last a slot, which becomes free after the last step that reads it. A step may write where it reads. What goes to an
+// output keeps its slot until all steps are done with the strip, since the output may lie where an input does.
 func (p *elementPlan) assign() {
 	last := make([]int, len(p.steps))
 	for i, s := range p.steps {
+		if s.out > 0 {
+			last[i] = len(p.steps)
+		}
 		for _, a := range s.args {
 			if a >= p.inputs {
-				last[a-p.inputs] = i
+				last[a-p.inputs] = max(last[a-p.inputs], i)
 			}
 		}
 	}
@@ -226,5 +253,10 @@ func (a *elementArgs) strip(scratch []float32, row, rows, cut, n int) {
 			src = dst
 		}
 		kernel.Activate(dst, src[:rows*n], s.act)
+	}
+	for i := range p.steps {
+		if s := &p.steps[i]; s.out > 0 && a.c.Wants(s.out) {
+			copy(tensor.Data[float32](a.c.Out[s.out])[row*p.n+cut:], scratch[s.slot*p.strip():][:rows*n])
+		}
 	}
 }

@@ -28,7 +28,7 @@ func family(newest *graph.Op, older ...*graph.Op) []*graph.Op {
 		if o.Run == nil && o.Expand == nil {
 			o.SameAs = next
 			o.Run, o.Expand, o.Grad = next.Run, next.Expand, next.Grad
-			o.View, o.InPlace, o.InPlaceFrom, o.Random = next.View, next.InPlace, next.InPlaceFrom, next.Random
+			o.View, o.InPlace, o.InPlaceFrom, o.InPlaceAll, o.Random = next.View, next.InPlace, next.InPlaceFrom, next.InPlaceAll, next.Random
 			if o.Infer == nil {
 				o.Infer = next.Infer
 			}
