@@ -39,7 +39,6 @@ var allowed = []struct {
 	{"scripts/...", []string{"..."}},
 	{"internal/structure", nil},
 	{"cmd/...", []string{"..."}},
-	{"scripts/...", []string{"..."}},
 }
 
 func matches(pattern, pkg string) bool {
