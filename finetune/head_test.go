@@ -9,6 +9,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
+	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/onnx"
 )
@@ -68,6 +69,7 @@ func TestNewHead(t *testing.T) {
 	if before.Float(0) == m.Param("head.weight").Value.Const.Float(0) {
 		t.Error("the head did not move")
 	}
+	m.Graph.Consts = append(m.Graph.Consts, &graph.Value{Name: "left.over", Const: before, Type: graph.TypeOf(before)})
 	path := filepath.Join(t.TempDir(), "tuned.onnx")
 	if err := m.Save(path); err != nil {
 		t.Fatal(err)
@@ -75,6 +77,11 @@ func TestNewHead(t *testing.T) {
 	g, err := onnx.Load(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, v := range g.Consts {
+		if v.Name == "left.over" {
+			t.Error("a constant that nobody reads was saved")
+		}
 	}
 	again, err := finetune.New(g)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
@@ -104,6 +105,9 @@ func TestFinish(t *testing.T) {
 	want, err := m.Run(context.Background(), feeds)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := m.Save(filepath.Join(t.TempDir(), "early.onnx")); err == nil || !strings.Contains(err.Error(), "compress.Finish") {
+		t.Errorf("saved before it is finished: %v", err)
 	}
 	if err := compress.Finish(m); err != nil {
 		t.Fatal(err)
