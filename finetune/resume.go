@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/graph/tensor/safetensors"
 )
@@ -16,12 +17,23 @@ const (
 	keyBest       = "best"
 	keyBestUpdate = "best_update"
 	keySince      = "evaluations_since_best"
+	keyBatches    = "batches"     // of an epoch
+	keyOwed       = "evaluate"    // an evaluation comes before the next update
+	prefixValid   = "valid/"      // numbers of the last evaluation
+	prefixBest    = "best_valid/" // and of the best
 )
 
 // state is the step's with the trainer's own.
 func (t *Trainer) state() *safetensors.File {
 	f := t.Step.State()
 	f.Metadata[keyEpoch], f.Metadata[keyBatch] = strconv.Itoa(t.epoch), strconv.Itoa(t.batch)
+	f.Metadata[keyBatches], f.Metadata[keyOwed] = strconv.Itoa(t.Data.Len()), strconv.FormatBool(t.owed)
+	for k, x := range t.valid {
+		f.Metadata[prefixValid+k] = strconv.FormatFloat(x, 'g', -1, 64)
+	}
+	for k, x := range t.bestValid {
+		f.Metadata[prefixBest+k] = strconv.FormatFloat(x, 'g', -1, 64)
+	}
 	if t.hasBest {
 		f.Metadata[keyBest] = strconv.FormatFloat(t.best, 'g', -1, 64)
 		f.Metadata[keyBestUpdate], f.Metadata[keySince] = strconv.Itoa(t.bestUpdate), strconv.Itoa(t.since)
@@ -46,7 +58,24 @@ func (t *Trainer) restore(f *safetensors.File) error {
 		}
 		return n
 	}
+	numbers := func(prefix string) map[string]float64 {
+		m := map[string]float64{}
+		for k, v := range f.Metadata {
+			if name, ok := strings.CutPrefix(k, prefix); ok {
+				x, e := strconv.ParseFloat(v, 64)
+				if e != nil {
+					err = errors.Join(err, fmt.Errorf("%s: %w", k, e))
+				}
+				m[name] = x
+			}
+		}
+		if len(m) == 0 {
+			return nil
+		}
+		return m
+	}
 	epoch, batch := number(keyEpoch), number(keyBatch)
+	valid, bestValid := numbers(prefixValid), numbers(prefixBest)
 	best, bestUpdate, since, hasBest := 0.0, 0, 0, f.Metadata[keyBest] != ""
 	if hasBest {
 		var e error
@@ -55,8 +84,8 @@ func (t *Trainer) restore(f *safetensors.File) error {
 		}
 		bestUpdate, since = number(keyBestUpdate), number(keySince)
 	}
-	if err == nil && batch > t.Data.Len() {
-		err = fmt.Errorf("it is at batch %d of an epoch of %d: the data is not the same", batch, t.Data.Len())
+	if n := f.Metadata[keyBatches]; n != "" && n != strconv.Itoa(t.Data.Len()) || batch > t.Data.Len() {
+		err = errors.Join(err, fmt.Errorf("its epochs have %s batches, these %d: the data or the size of batches is not the same", n, t.Data.Len()))
 	}
 	if err != nil {
 		return err
@@ -64,7 +93,8 @@ func (t *Trainer) restore(f *safetensors.File) error {
 	if err := t.Step.Restore(f); err != nil {
 		return err
 	}
-	t.epoch, t.batch, t.best, t.bestUpdate, t.since, t.hasBest = epoch, batch, best, bestUpdate, since, hasBest
+	t.epoch, t.batch, t.owed = epoch, batch, f.Metadata[keyOwed] == "true"
+	t.best, t.bestUpdate, t.since, t.hasBest, t.valid, t.bestValid = best, bestUpdate, since, hasBest, valid, bestValid
 	return nil
 }
 

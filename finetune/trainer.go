@@ -51,11 +51,14 @@ type Trainer struct {
 	// Watch is told of every update and every evaluation, in order, from the goroutine of the training.
 	Watch func(Progress)
 
-	epoch, batch int // where the next update begins
+	epoch, batch int  // where the next update begins
+	owed         bool // an evaluation is due before it, which was interrupted
 	best         float64
 	hasBest      bool
 	bestUpdate   int
-	since        int               // evaluations since the best
+	since        int                // evaluations since the best
+	valid        map[string]float64 // of the last evaluation
+	bestValid    map[string]float64
 	kept         *safetensors.File // the best state
 	evaluator    *Evaluator
 }
@@ -79,6 +82,7 @@ type Done struct {
 	Valid      map[string]float64 // of the last evaluation
 	Best       float64            // of the monitored number; NaN without an evaluation
 	BestUpdate int
+	BestValid  map[string]float64 // of the evaluation after BestUpdate
 }
 
 // Run trains until the end, or until ctx is done: then it leaves a checkpoint and returns the context's error, and another Run, in this process or the next,
@@ -87,14 +91,13 @@ func (t *Trainer) Run(ctx context.Context) (Done, error) {
 	if err := t.start(); err != nil {
 		return Done{}, err
 	}
-	done := Done{}
 	var err error
-	for t.epoch < t.Epochs && t.Step.Done() < t.updates() && !done.Early {
-		if err = t.runEpoch(ctx, &done); err != nil {
+	for t.epoch < t.Epochs && (t.Step.Done() < t.updates() || t.owed) && !t.stale() {
+		if err = t.runEpoch(ctx); err != nil {
 			break
 		}
 	}
-	done.Updates, done.Best, done.BestUpdate = t.Step.Done(), t.best, t.bestUpdate
+	done := Done{Updates: t.Step.Done(), Early: t.stale(), Valid: t.valid, Best: t.best, BestUpdate: t.bestUpdate, BestValid: t.bestValid}
 	if !t.hasBest {
 		done.Best = math.NaN()
 	}
@@ -109,6 +112,9 @@ func (t *Trainer) Run(ctx context.Context) (Done, error) {
 	}
 	return done, t.restoreBest()
 }
+
+// stale reports whether there was no progress for so long that the training is over.
+func (t *Trainer) stale() bool { return t.Patience > 0 && t.since >= t.Patience }
 
 // updates is the number of updates that the whole training makes.
 func (t *Trainer) updates() int {
@@ -168,9 +174,20 @@ func (t *Trainer) tell(p Progress) {
 }
 
 // runEpoch makes the updates of what is left of an epoch, then evaluates and saves. The last update of an epoch may have fewer batches.
-func (t *Trainer) runEpoch(ctx context.Context, done *Done) error {
+func (t *Trainer) runEpoch(ctx context.Context) error {
+	if t.owed {
+		if err := t.evaluate(ctx); err != nil {
+			return err
+		}
+		if t.stale() {
+			return nil
+		}
+	}
 	at, left := t.batch, 0
 	for batch, err := range t.Data.Batches(ctx, t.epoch, t.batch) {
+		if t.Step.Done() == t.updates() {
+			break
+		}
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -194,28 +211,32 @@ func (t *Trainer) runEpoch(ctx context.Context, done *Done) error {
 		}
 		t.batch = at
 		t.tell(Progress{Result: r})
-		if t.Step.Done() == t.updates() {
+		last := t.Step.Done() == t.updates() || at == t.Data.Len()
+		t.owed = t.Valid != nil && (last || t.EvalEvery > 0 && t.Step.Done()%t.EvalEvery == 0)
+		if last {
 			break
 		}
-		if n := t.EvalEvery; n > 0 && t.Step.Done()%n == 0 && at < t.Data.Len() {
-			if err := t.evaluate(ctx, done); err != nil {
+		if t.owed {
+			if err := t.evaluate(ctx); err != nil {
 				return err
 			}
 		}
-		if n := t.SaveEvery; n > 0 && t.Step.Done()%n == 0 && at < t.Data.Len() {
+		if n := t.SaveEvery; n > 0 && t.Step.Done()%n == 0 {
 			if err := t.save(); err != nil {
 				return err
 			}
 		}
-		if done.Early {
+		if t.stale() {
 			return nil
 		}
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := t.evaluate(ctx, done); err != nil {
-		return err
+	if t.owed {
+		if err := t.evaluate(ctx); err != nil {
+			return err
+		}
 	}
 	if t.batch < t.Data.Len() { // the last update there is: a training of more goes on in this epoch
 		return nil
@@ -228,15 +249,15 @@ func (t *Trainer) runEpoch(ctx context.Context, done *Done) error {
 }
 
 // evaluate holds the model against the validation data, and notes whether it is the best so far.
-func (t *Trainer) evaluate(ctx context.Context, done *Done) error {
+func (t *Trainer) evaluate(ctx context.Context) error {
 	if t.Valid == nil {
+		t.owed = false
 		return nil
 	}
 	values, err := t.evaluator.Evaluate(ctx, t.Valid, t.Metrics)
 	if err != nil {
 		return fmt.Errorf("validation: %w", err)
 	}
-	done.Valid = values
 	monitor := t.Monitor
 	if monitor == "" {
 		monitor = "loss"
@@ -248,15 +269,15 @@ func (t *Trainer) evaluate(ctx context.Context, done *Done) error {
 	if o, ok := t.Step.cfg.Schedule.(schedule.Observer); ok {
 		o.Observe(x)
 	}
+	t.owed, t.valid = false, values
 	better := !math.IsNaN(x) && (!t.hasBest || t.Maximize && x > t.best || !t.Maximize && x < t.best)
 	if better {
-		t.best, t.hasBest, t.bestUpdate, t.since = x, true, t.Step.Done(), 0
+		t.best, t.hasBest, t.bestUpdate, t.since, t.bestValid = x, true, t.Step.Done(), 0, values
 		if err := t.keep(); err != nil {
 			return err
 		}
 	} else {
 		t.since++
-		done.Early = t.Patience > 0 && t.since >= t.Patience
 	}
 	t.tell(Progress{Valid: values, Best: better})
 	return nil

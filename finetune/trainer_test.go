@@ -5,6 +5,9 @@ import (
 	"errors"
 	"iter"
 	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
@@ -159,5 +162,74 @@ func TestTrainerRefuses(t *testing.T) {
 		if _, err := tr.Run(context.Background()); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestResumeEarlyStop: a training that has stopped for lack of progress is over, and its numbers are told again.
+func TestResumeEarlyStop(t *testing.T) {
+	dir := t.TempDir()
+	run := func(patience int) finetune.Done {
+		s, err := finetune.NewStep(ringNet(t), finetune.Config{Loss: loss.NewCrossEntropy(), Optimizer: optim.NewSGD(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr := &finetune.Trainer{Step: s, Data: rings{4, 8}, Epochs: 50, Valid: rings{2, 8}, Patience: patience, KeepBest: true, Checkpoints: &finetune.Checkpoints{Dir: dir}}
+		done, err := tr.Run(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return done
+	}
+	first := run(3)
+	if again := run(3); !first.Early || !reflect.DeepEqual(again, first) || again.Valid == nil || again.BestValid == nil {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	if more := run(5); more.Updates <= first.Updates {
+		t.Errorf("with more patience %d updates after %d", more.Updates, first.Updates)
+	}
+}
+
+// TestResumeInEvaluation: a training that is stopped while it evaluates makes that evaluation when it goes on, before the next update.
+func TestResumeInEvaluation(t *testing.T) {
+	evaluations := func(dir string, interrupt bool) (list []int) {
+		for {
+			tr := ringTrainer(t, 1, dir)
+			tr.Epochs, tr.EvalEvery = 3, 4
+			ctx, stop := context.WithCancel(context.Background())
+			tr.Watch = func(p finetune.Progress) {
+				if p.Valid != nil {
+					list = append(list, p.Update)
+				} else if interrupt && p.Update%4 == 0 && !p.Resumed {
+					stop()
+				}
+			}
+			_, err := tr.Run(ctx)
+			stop()
+			if err == nil {
+				return list
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := evaluations("", false)
+	if got := evaluations(t.TempDir(), true); !slices.Equal(got, want) {
+		t.Errorf("evaluations after updates %v, want %v", got, want)
+	}
+}
+
+// TestResumeOtherData: epochs of another length are other data.
+func TestResumeOtherData(t *testing.T) {
+	dir := t.TempDir()
+	tr := ringTrainer(t, 1, dir)
+	tr.Epochs = 1
+	if _, err := tr.Run(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	tr = ringTrainer(t, 1, dir)
+	tr.Data = rings{30, 16}
+	if _, err := tr.Run(context.Background()); err == nil || !strings.Contains(err.Error(), "have 25 batches, these 30") {
+		t.Error(err)
 	}
 }
