@@ -458,3 +458,60 @@ func TestGatherRows(t *testing.T) {
 		{"a size is not known", "Slice Slice Concat", func(b formBuilder, x *graph.Value) *graph.Value { return roll(b, x, 1, 1) }},
 	}, pass.GatherRows)
 }
+
+// TestFuseRotary: the forms of Hugging Face's rotate_half and of chunk, and what is not one.
+func TestFuseRotary(t *testing.T) {
+	cut := func(b formBuilder, x *graph.Value, lo, hi int) *graph.Value {
+		return b.op("Slice", x, b.Ints(lo), b.Ints(hi), b.Ints(-1), b.Ints(1))
+	}
+	row := func(b formBuilder, v ...float32) *graph.Value { return b.Op("Cos", b.vector(v...)) }
+	turn := func(b formBuilder, x, turned, cos, sin *graph.Value) *graph.Value {
+		return b.op("Add", b.op("Mul", x, cos), b.op("Mul", turned, sin))
+	}
+	pair := func(b formBuilder, high, low *graph.Value) *graph.Value {
+		return b.op("Concat", b.op("Neg", high), low, graph.Int("axis", -1))
+	}
+	cos, sin := []float32{1, 2, 3, 4, 5, 6}, []float32{6, 5, 4, 3, 2, 1}
+	checkForms(t, matrix(graph.Sym("batch"), graph.Size(2), graph.Size(6)), []form{
+		{"slices", "RotateHalves", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, x, pair(b, cut(b, x, 3, math.MaxInt64), cut(b, x, 0, 3)), row(b, cos...), row(b, sin...))
+		}},
+		{"slices from the end", "RotateHalves", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, x, pair(b, cut(b, x, -3, 6), cut(b, x, 0, -3)), row(b, cos...), row(b, sin...))
+		}},
+		{"chunks", "RotateHalves", func(b formBuilder, x *graph.Value) *graph.Value {
+			parts := b.OpN(2, "Split", x, b.Ints(3, 3), graph.Int("axis", 2))
+			return turn(b, x, pair(b, parts[1], parts[0]), row(b, cos...), row(b, sin...))
+		}},
+		{"unequal chunks", "Split Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			parts := b.OpN(2, "Split", x, b.Ints(2, 4), graph.Int("axis", 2))
+			return turn(b, x, pair(b, parts[1], parts[0]), row(b, cos...), row(b, sin...))
+		}},
+		{"unequal slices", "Slice Slice Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, x, pair(b, cut(b, x, 2, 6), cut(b, x, 0, 2)), row(b, cos...), row(b, sin...))
+		}},
+		{"the other half negative", "Slice Slice Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, x, pair(b, cut(b, x, 0, 3), cut(b, x, 3, 6)), row(b, cos...), row(b, sin...))
+		}},
+		{"of another value", "Relu Slice Slice Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			y := b.op("Relu", x)
+			return turn(b, x, pair(b, cut(b, y, 3, 6), cut(b, y, 0, 3)), row(b, cos...), row(b, sin...))
+		}},
+		{"one cosine for a row", "Slice Slice Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			return turn(b, x, pair(b, cut(b, x, 3, 6), cut(b, x, 0, 3)), row(b, 2), row(b, sin...))
+		}},
+		{"more rows than x", "Slice Slice Neg Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			wide := b.op("Expand", row(b, sin...), b.Ints(3, 1, 1, 6))
+			return turn(b, x, pair(b, cut(b, x, 3, 6), cut(b, x, 0, 3)), row(b, cos...), wide)
+		}},
+		{"another axis", "Slice Neg Slice Concat Mul Mul Add", func(b formBuilder, x *graph.Value) *graph.Value {
+			half := func(lo, hi int) *graph.Value { return b.op("Slice", x, b.Ints(lo), b.Ints(hi), b.Ints(1)) }
+			turned := b.op("Concat", b.op("Neg", half(1, 2)), half(0, 1), graph.Int("axis", 1))
+			return turn(b, x, turned, row(b, cos...), row(b, sin...))
+		}},
+		{"another reader", "Slice Slice Neg Concat Mul Mul Add Sub", func(b formBuilder, x *graph.Value) *graph.Value {
+			turned := pair(b, cut(b, x, 3, 6), cut(b, x, 0, 3))
+			return b.op("Sub", turn(b, x, turned, row(b, cos...), row(b, sin...)), turned)
+		}},
+	}, pass.FuseRotary)
+}

@@ -26,7 +26,7 @@ type nodeTime struct {
 	Percent float64 `json:"percent"`
 	GFLOPS  float64 `json:"gflops,omitempty"` // of nodes that multiply matrices or convolve
 	GBs     float64 `json:"gbs"`              // inputs and outputs, each moved once
-	OfPeak  float64 `json:"of_peak"`          // percent of this machine's peak: of arithmetic, or of reading memory for other nodes
+	OfPeak  float64 `json:"of_peak"`          // percent of this machine's peak: of arithmetic or of reading memory, whichever is nearer
 	work    graph.Work
 }
 
@@ -170,9 +170,7 @@ func (p *profiler) list(m map[string]*nodeTime, peak kernelbench.Peak) []*nodeTi
 		if t.TotalMS > 0 {
 			t.GFLOPS, t.GBs = float64(t.work.Flops)/t.TotalMS/1e6, float64(t.work.Bytes)/t.TotalMS/1e6
 		}
-		if t.OfPeak = 100 * t.GFLOPS / peak.GFLOPS; t.GFLOPS == 0 {
-			t.OfPeak = 100 * t.GBs / peak.ReadGBs
-		}
+		t.OfPeak = 100 * max(t.GFLOPS/peak.GFLOPS, t.GBs/peak.ReadGBs)
 		out = append(out, t)
 	}
 	slices.SortFunc(out, func(a, b *nodeTime) int {

@@ -33,6 +33,7 @@ var fusions = []Pass{
 	{"fuse_gelu", FuseGelu},
 	{"fuse_activation", FuseActivation},
 	{"fuse_softmax", FuseSoftmax},
+	{"fuse_rotary", FuseRotary},
 	{"fuse_conv", FuseConv},
 	{"fuse_attention", FuseAttention}, // after fuse_softmax
 	{"lower_attention", LowerAttention},

@@ -189,6 +189,7 @@ var all = [][]*graph.Op{
 	roiAlign,
 	roiAlignGradient,
 	rotaryEmbedding,
+	rotateHalves,
 	round,
 	scaler,
 	scanOp,

@@ -36,23 +36,29 @@ func inferBroadcastAs(c *graph.Infer, d tensor.DType) error {
 // inferBroadcastTo gives output 0 the type of input 0, to which the other inputs must broadcast.
 func inferBroadcastTo(c *graph.Infer) error {
 	c.Set(0, c.Type(0))
-	x, ok := c.Shape(0)
-	for i := 1; i < len(c.In) && ok; i++ {
-		s, known := c.Shape(i)
-		if !known {
-			continue
-		}
-		all, err := graph.Broadcast(x, s)
-		if err != nil {
+	for i := 1; i < len(c.In); i++ {
+		if err := broadcastsTo(c.Type(i), c.Type(0)); err != nil {
 			return err
 		}
-		fits := len(all) == len(x)
-		for k := 0; fits && k < len(x); k++ {
-			fits = all[k].Equal(x[k]) || !all[k].IsInt() || !x[k].IsInt()
-		}
-		if !fits {
-			return graph.Shapef("%s does not broadcast to %s", graph.ShapeString(s), graph.ShapeString(x))
-		}
+	}
+	return nil
+}
+
+// broadcastsTo refuses a type that cannot broadcast to that of x.
+func broadcastsTo(t, x graph.Type) error {
+	if !t.Ranked || !x.Ranked {
+		return nil
+	}
+	all, err := graph.Broadcast(x.Shape, t.Shape)
+	if err != nil {
+		return err
+	}
+	fits := len(all) == len(x.Shape)
+	for k := 0; fits && k < len(all); k++ {
+		fits = all[k].Equal(x.Shape[k]) || !all[k].IsInt() || !x.Shape[k].IsInt()
+	}
+	if !fits {
+		return graph.Shapef("%s does not broadcast to %s", graph.ShapeString(t.Shape), graph.ShapeString(x.Shape))
 	}
 	return nil
 }

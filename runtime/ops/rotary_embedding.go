@@ -136,7 +136,7 @@ func (r *rotary) Do(_, lo, hi int) {
 		if r.interleaved {
 			kernel.RotatePairs(y[:r.dim], x, cos, sin)
 		} else {
-			kernel.RotateHalves(y[:r.dim], x, cos, sin)
+			kernel.RotateHalves(y, x[:r.dim], cos, sin, 0)
 		}
 		copy(y[r.dim:], x[r.dim:])
 	}

@@ -32,6 +32,7 @@ var families = map[string]func(){
 	"narrow":     narrow,
 	"norm":       norm,
 	"pool":       pool,
+	"rotate":     rotate,
 	"select":     selects,
 	"peak":       peak,
 	"spin":       spin,
