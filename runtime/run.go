@@ -159,13 +159,14 @@ func (r *run) give(x *node) error {
 			dynamic = dynamic || r.preset[v] == nil
 		}
 	}
-	if dynamic {
+	if dynamic || x.varies {
 		return r.allocate(x)
 	}
 	return nil
 }
 
-// allocate makes the outputs of a node whose inputs are known only now.
+// allocate makes the outputs of a node whose inputs are known only now. Outputs that have a place were planned for what the sizes had to be, which they
+// need not have become: a kernel would read too far, or leave out what is too much.
 func (r *run) allocate(x *node) error {
 	c := x.ctx
 	c.Memo = nil
@@ -183,10 +184,17 @@ func (r *run) allocate(x *node) error {
 		return err
 	}
 	for j, v := range x.out {
-		if v < 0 || c.Out[j] != nil {
+		if v < 0 {
 			continue
 		}
-		if shape, ok := out[j].Type.Static(); ok && !out[j].Type.DType.IsContainer() && out[j].Type.DType.Valid() {
+		shape, ok := out[j].Type.Static()
+		if p := c.Out[j]; p != nil {
+			if ok && !p.Shape().Equal(shape) {
+				return graph.Shapef("output %d has shape %v, planned was %v", j, shape, p.Shape())
+			}
+			continue
+		}
+		if ok && !out[j].Type.DType.IsContainer() && out[j].Type.DType.Valid() {
 			if c.Out[j], err = r.Alloc(out[j].Type.DType, shape); err != nil {
 				return err
 			}
