@@ -1,6 +1,8 @@
 package finetune
 
 import (
+	"fmt"
+
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/finetune/schedule"
@@ -26,6 +28,27 @@ type Config struct {
 	Seed     uint64 // of dropout
 	// Profile is called after every node, as by [runtime.WithProfile]. nil costs nothing.
 	Profile func(runtime.Event)
+}
+
+func (c *Config) check() error {
+	list := []optim.Optimizer{c.Optimizer}
+	for _, g := range c.Groups {
+		list = append(list, g.Optimizer)
+	}
+	for _, o := range list {
+		if err := optim.Check(o); err != nil {
+			return fmt.Errorf("optimizer: %w", err)
+		}
+	}
+	switch {
+	case !(c.EMA >= 0 && c.EMA < 1):
+		return fmt.Errorf("a moving average that keeps %v of the old, want a part from 0 to below 1", c.EMA)
+	case !(c.Clip.Norm >= 0 && c.Clip.Value >= 0):
+		return fmt.Errorf("gradients cannot be clipped to %v or %v", c.Clip.Norm, c.Clip.Value)
+	case c.Accumulate < 0 || c.Segments < 0 || c.Threads < 0:
+		return fmt.Errorf("%d batches for an update, %d segments, %d threads: none can be negative", c.Accumulate, c.Segments, c.Threads)
+	}
+	return nil
 }
 
 // Group gives parameters an optimizer of their own.

@@ -53,6 +53,9 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 	if cfg.Loss == nil || cfg.Optimizer == nil {
 		return nil, fmt.Errorf("training wants a loss and an optimizer")
 	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	cfg.Accumulate = max(cfg.Accumulate, 1)
 	own(m.Params)
 	for _, p := range m.Params {

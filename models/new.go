@@ -1,13 +1,12 @@
 package models
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/graph"
+	"github.com/onnxrun/onnxrun/internal/params"
 )
 
 // architecture is a model that [New] makes: its parameters, with their defaults, know how to build it.
@@ -92,19 +91,13 @@ func Names() []string {
 
 // New is the architecture of that name with parameters by the names that their Go functions and structs have, in any case: "mlp" with sizes and activation,
 // "resnet18" with classes, image and smallimage. What is missing has a default; what is unknown is refused.
-func New(name string, params map[string]any, seed uint64) (*graph.Graph, error) {
+func New(name string, values map[string]any, seed uint64) (*graph.Graph, error) {
 	i := slices.IndexFunc(architectures, func(a architecture) bool { return a.name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("no architecture %q; there are %s", name, strings.Join(Names(), ", "))
 	}
 	a := architectures[i].make()
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(a); err != nil {
+	if err := params.Set(values, a); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	g, err := a.build(seed)

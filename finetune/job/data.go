@@ -1,8 +1,6 @@
 package job
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -11,6 +9,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
+	"github.com/onnxrun/onnxrun/internal/params"
 )
 
 // source is a data set as it was opened, with what the next one must be read like.
@@ -279,13 +278,7 @@ func (d *Data) augment() ([]data.Step, error) {
 			return nil, fmt.Errorf("no augmentation %q; there are crop, shift, flip, affine and cutout", s.Name)
 		}
 		step := f()
-		b, err := json.Marshal(s.Params)
-		if err != nil {
-			return nil, err
-		}
-		dec := json.NewDecoder(bytes.NewReader(b))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(step); err != nil {
+		if err := params.Set(s.Params, step); err != nil {
 			return nil, fmt.Errorf("augmentation %s: %w", s.Name, err)
 		}
 		steps = append(steps, step)

@@ -3,7 +3,6 @@
 package job
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -180,19 +179,6 @@ func ReadFile(path string) (*Job, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return j, nil
-}
-
-// params makes numbers and lists of YAML what JSON decoders want.
-func params(m map[string]any) (map[string]any, error) {
-	if len(m) == 0 {
-		return nil, nil
-	}
-	b, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	return out, json.Unmarshal(b, &out)
 }
 
 func (j *Job) file(name string) string { return filepath.Join(j.Out, name) }

@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/adapter"
@@ -101,14 +102,9 @@ func (j *Job) config(updates int) (finetune.Config, error) {
 	if cfg.Loss, err = j.loss(); err != nil {
 		return cfg, err
 	}
-	p, err := params(j.Optimizer.Params)
-	if err != nil {
-		return cfg, err
-	}
+	p := map[string]any{}
+	maps.Copy(p, j.Optimizer.Params)
 	if j.LR != 0 {
-		if p == nil {
-			p = map[string]any{}
-		}
 		p["lr"] = j.LR
 	}
 	name := j.Optimizer.Name
@@ -119,10 +115,7 @@ func (j *Job) config(updates int) (finetune.Config, error) {
 		return cfg, err
 	}
 	if j.Schedule.Name != "" {
-		if p, err = params(j.Schedule.Params); err != nil {
-			return cfg, err
-		}
-		if cfg.Schedule, err = schedule.New(j.Schedule.Name, p, updates); err != nil {
+		if cfg.Schedule, err = schedule.New(j.Schedule.Name, j.Schedule.Params, updates); err != nil {
 			return cfg, err
 		}
 	}
@@ -142,15 +135,11 @@ func (j *Job) config(updates int) (finetune.Config, error) {
 }
 
 func (j *Job) loss() (loss.Loss, error) {
-	p, err := params(j.Loss.Params)
-	if err != nil {
-		return nil, err
-	}
 	name := j.Loss.Name
 	if name == "" {
 		name = "cross_entropy"
 	}
-	l, err := loss.New(name, p)
+	l, err := loss.New(name, j.Loss.Params)
 	if err == nil && j.logits {
 		l = loss.OnLogits(l)
 	}

@@ -1,13 +1,13 @@
 package loss
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/params"
 )
 
 // kinds are the losses by name, with their defaults.
@@ -57,16 +57,16 @@ var synonyms = map[string]string{"weight_per_class": "weight"}
 // New is the loss of that kind, with parameters under PyTorch's names; those that are missing have their defaults. Every kind also takes output, the number of the model's
 // output that it is of, and target, the name of its target. The kind sum takes terms: a list of objects with the kind of a loss, its weight in
 // the sum, and its parameters. What is unknown is refused.
-func New(kind string, params map[string]any) (Loss, error) {
+func New(kind string, values map[string]any) (Loss, error) {
 	if kind == "sum" {
-		return newSum(params)
+		return newSum(values)
 	}
 	f := kinds[kind]
 	if f == nil {
 		return nil, fmt.Errorf("no loss %q; there are %s", kind, strings.Join(Kinds(), ", "))
 	}
 	own, place := map[string]any{}, map[string]any{}
-	for k, v := range params {
+	for k, v := range values {
 		switch {
 		case k == "output" || k == "target":
 			place[k] = v
@@ -81,7 +81,7 @@ func New(kind string, params map[string]any) (Loss, error) {
 		Output int    `json:"output"`
 		Target string `json:"target"`
 	}
-	if err := errors.Join(decode(own, l), decode(place, &on)); err != nil {
+	if err := errors.Join(params.Set(own, l), params.Set(place, &on)); err != nil {
 		return nil, fmt.Errorf("loss %s: %w", kind, err)
 	}
 	if len(place) == 0 {
@@ -90,11 +90,11 @@ func New(kind string, params map[string]any) (Loss, error) {
 	return &On{l, on.Output, on.Target}, nil
 }
 
-func newSum(params map[string]any) (Loss, error) {
+func newSum(values map[string]any) (Loss, error) {
 	var s struct {
 		Terms []map[string]any `json:"terms"`
 	}
-	if err := decode(params, &s); err != nil {
+	if err := params.Set(values, &s); err != nil {
 		return nil, fmt.Errorf("loss sum: %w", err)
 	}
 	if len(s.Terms) == 0 {
@@ -102,32 +102,27 @@ func newSum(params map[string]any) (Loss, error) {
 	}
 	var sum Weighted
 	for i, t := range s.Terms {
-		kind, _ := t["kind"].(string)
-		weight := 1.0
-		if w, ok := t["weight"]; ok {
-			if weight, ok = w.(float64); !ok {
-				return nil, fmt.Errorf("loss sum: term %d: weight %v, want a number", i, w)
+		own, rest := map[string]any{}, map[string]any{}
+		for k, v := range t {
+			if k == "kind" || k == "weight" {
+				own[k] = v
+			} else {
+				rest[k] = v
 			}
 		}
-		rest := maps.Clone(t)
-		delete(rest, "kind")
-		delete(rest, "weight")
-		l, err := New(kind, rest)
+		term := struct {
+			Kind   string
+			Weight float64
+		}{Weight: 1}
+		err := params.Set(own, &term)
+		if err == nil {
+			var l Loss
+			l, err = New(term.Kind, rest)
+			sum = append(sum, Term{term.Weight, l})
+		}
 		if err != nil {
 			return nil, fmt.Errorf("loss sum: term %d: %w", i, err)
 		}
-		sum = append(sum, Term{weight, l})
 	}
 	return sum, nil
-}
-
-// decode sets the fields that params name.
-func decode(params map[string]any, to any) error {
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(to)
 }

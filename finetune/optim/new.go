@@ -1,11 +1,11 @@
 package optim
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/params"
 )
 
 // defaults are the optimizers by name, with PyTorch's defaults.
@@ -37,19 +37,13 @@ func Names() []string {
 
 // New is the optimizer of that name, in any case, with hyper-parameters under PyTorch's names; those that are missing have PyTorch's defaults. Unknown
 // names are refused.
-func New(name string, params map[string]any) (Optimizer, error) {
+func New(name string, values map[string]any) (Optimizer, error) {
 	for n, f := range defaults {
 		if !strings.EqualFold(n, name) {
 			continue
 		}
 		o := f()
-		raw, err := json.Marshal(params)
-		if err != nil {
-			return nil, fmt.Errorf("optimizer %s: %w", n, err)
-		}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		d.DisallowUnknownFields()
-		if err := d.Decode(o); err != nil {
+		if err := params.Set(values, o); err != nil {
 			return nil, fmt.Errorf("optimizer %s: %w", n, err)
 		}
 		return o, nil

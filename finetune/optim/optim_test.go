@@ -2,6 +2,7 @@ package optim_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -65,4 +66,23 @@ func ExampleNew() {
 	w := o.(*optim.AdamW)
 	fmt.Println(w.LR, w.Betas, w.WeightDecay)
 	// Output: 0.0003 [0.9 0.98] 0.01
+}
+
+// TestCheck: what PyTorch refuses is refused, and every default is fine.
+func TestCheck(t *testing.T) {
+	for _, name := range optim.Names() {
+		o, err := optim.New(name, nil)
+		if err == nil {
+			err = optim.Check(o)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, o := range []optim.Optimizer{optim.NewSGD(-1), optim.NewSGD(math.NaN()), optim.NewAdam(math.Inf(1)), &optim.Adam{LR: 1, Betas: [2]float64{0.9, 1}},
+		&optim.SGD{Momentum: -0.1}, &optim.Adadelta{Rho: 1.1}} {
+		if optim.Check(o) == nil {
+			t.Errorf("%+v is not refused", o)
+		}
+	}
 }

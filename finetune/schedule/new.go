@@ -1,12 +1,12 @@
 package schedule
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/params"
 )
 
 // kind is a schedule with its names and defaults; total is the number of steps of the whole training, or 0.
@@ -73,29 +73,29 @@ func Names() []string {
 // New is the schedule of that name, in any case, with parameters under PyTorch's names; those that are missing have PyTorch's defaults. What ends
 // with the training (T_max, total_steps, num_training_steps, total_iters of a polynomial) is total by default, the number of steps of the whole training, or 0 when it
 // is not known. The parameter schedulers of sequential and chained is a list of objects with a name and parameters. What is unknown or missing is refused.
-func New(name string, params map[string]any, total int) (Schedule, error) {
+func New(name string, values map[string]any, total int) (Schedule, error) {
 	i := slices.IndexFunc(kinds, func(k kind) bool {
 		return slices.ContainsFunc(k.names, func(n string) bool { return strings.EqualFold(n, name) })
 	})
 	if i < 0 {
 		return nil, fmt.Errorf("no schedule %q; there are %s", name, strings.Join(Names(), ", "))
 	}
-	s, err := kinds[i].new(params, total)
+	s, err := kinds[i].new(values, total)
 	if err != nil {
 		return nil, fmt.Errorf("schedule %s: %w", name, err)
 	}
 	return s, nil
 }
 
-func (k kind) new(params map[string]any, total int) (s Schedule, err error) {
+func (k kind) new(values map[string]any, total int) (s Schedule, err error) {
 	switch k.names[0] {
 	case "sequential", "chained":
-		if s, err = several(k.names[0] == "chained", params, total); err != nil {
+		if s, err = several(k.names[0] == "chained", values, total); err != nil {
 			return nil, err
 		}
 	default:
 		s = k.make(total)
-		if err := decode(params, s); err != nil {
+		if err := params.Set(values, s); err != nil {
 			return nil, err
 		}
 	}
@@ -107,12 +107,12 @@ func (k kind) new(params map[string]any, total int) (s Schedule, err error) {
 	return s, nil
 }
 
-func several(chained bool, params map[string]any, total int) (Schedule, error) {
+func several(chained bool, values map[string]any, total int) (Schedule, error) {
 	var p struct {
 		Schedulers []map[string]any `json:"schedulers"`
 		Milestones []int            `json:"milestones"`
 	}
-	if err := decode(params, &p); err != nil {
+	if err := params.Set(values, &p); err != nil {
 		return nil, err
 	}
 	if len(p.Schedulers) == 0 {
@@ -152,15 +152,4 @@ func follows(s Schedule) bool {
 	}
 	_, ok := s.(Observer)
 	return ok
-}
-
-// decode sets the fields that params name.
-func decode(params map[string]any, to any) error {
-	raw, err := json.Marshal(params)
-	if err != nil {
-		return err
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(to)
 }
