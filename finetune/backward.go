@@ -2,6 +2,7 @@ package finetune
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/finetune/autodiff"
 	"github.com/onnxrun/onnxrun/graph"
@@ -25,7 +26,7 @@ type backward struct {
 func (m *Model) backward(cfg *Config) (*backward, error) {
 	trained := m.Trained()
 	if len(trained) == 0 {
-		return nil, fmt.Errorf("no parameter trains: unfreeze some")
+		return nil, m.noneTrain()
 	}
 	lifted := append(trained, m.followed(cfg.BatchNorm)...)
 	g, in, _ := m.lift(lifted)
@@ -89,6 +90,28 @@ func (m *Model) backward(cfg *Config) (*backward, error) {
 	}
 	g.Outputs = outs
 	return w, b.Err()
+}
+
+// noneTrain says why no parameter trains.
+func (m *Model) noneTrain() error {
+	if slices.ContainsFunc(m.Params, func(p *Param) bool { return !p.Stat }) {
+		return fmt.Errorf("no parameter trains: all are frozen")
+	}
+	sizes := map[tensor.DType]int{}
+	m.Graph.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+		for _, v := range n.In {
+			if v != nil && v.Const != nil {
+				sizes[v.Const.DType()] = max(sizes[v.Const.DType()], v.Const.Len())
+			}
+		}
+		return true
+	})
+	for _, d := range []tensor.DType{tensor.Int8, tensor.Uint8, tensor.Int4, tensor.Uint4} {
+		if sizes[d] > 1 {
+			return graph.Unsupportedf("the weights are quantized, %s, and do not train: take the model before it was quantized", d)
+		}
+	}
+	return graph.Unsupportedf("the model has no weights of floating-point numbers that an operator takes as an input: nothing can train")
 }
 
 // loss appends the loss with its penalty, and the targets that it reads.

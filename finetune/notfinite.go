@@ -16,12 +16,17 @@ type NotFinite struct {
 	Update int // counted from 0
 	Loss   float64
 	Where  string // what was not finite first: an input, a parameter, or a node; "" if it was not found
+
+	data bool // it is an input
 }
 
 func (e *NotFinite) Error() string {
 	s := fmt.Sprintf("update %d: the loss is %v", e.Update, e.Loss)
 	if e.Where != "" {
 		s += "; first in " + e.Where
+	}
+	if e.data {
+		return s + ": the data has numbers that are not finite"
 	}
 	return s + ": try a lower learning rate, or bound the gradient's norm"
 }
@@ -39,7 +44,7 @@ func (s *Step) notFinite(ctx context.Context, loss float64) error {
 		}
 		if bad(s.backIn[i]) {
 			e.Where = fmt.Sprintf("input %q", v.Name)
-			if i >= len(s.feeds) {
+			if e.data = i < len(s.feeds); !e.data {
 				e.Where = fmt.Sprintf("parameter %q", s.params[i-len(s.feeds)].Name)
 			}
 			return e

@@ -103,7 +103,10 @@ func (t *Trainer) Run(ctx context.Context) (Done, error) {
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errors.Join(ctx.Err(), t.save())
+			if err = t.save(); err == nil {
+				return done, ctx.Err()
+			}
+			return done, errors.Join(ctx.Err(), err)
 		}
 		return done, err
 	}

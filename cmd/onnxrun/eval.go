@@ -32,7 +32,7 @@ func evalCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if done, err := asJSON(c, e); done || err != nil {
+			if done, err := asJSON(c, map[string]any{"samples": e.Samples, "values": finite(e.Values), "tables": e.Tables}); done || err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%d samples", e.Samples)
@@ -40,13 +40,16 @@ func evalCmd() *cobra.Command {
 				fmt.Fprintf(c.OutOrStdout(), ", %s %.5g", name, e.Values[name])
 			}
 			fmt.Fprintln(c.OutOrStdout())
+			for _, name := range slices.Sorted(maps.Keys(e.Tables)) {
+				fmt.Fprintf(c.OutOrStdout(), "%s, a row for each true class:\n%s\n", name, e.Tables[name])
+			}
 			return nil
 		},
 	}
 	f := c.Flags()
 	dataFlags(f, &j.Data)
 	f.StringVar(&loss, "loss", "", "loss (default cross_entropy)")
-	f.StringArrayVar(&j.Metrics, "metric", nil, "metric (default accuracy); may be given again")
+	f.StringArrayVar(&j.Metrics, "metric", nil, "metric (default accuracy, for losses of classes); may be given again")
 	f.IntVar(&j.Batch, "batch", 32, "samples of a batch")
 	f.IntVar(&j.Threads, "threads", 0, "threads (default one per processor)")
 	return c

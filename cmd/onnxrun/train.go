@@ -2,11 +2,15 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"math"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/onnxrun/onnxrun/finetune/data"
 	"github.com/onnxrun/onnxrun/finetune/job"
 )
 
@@ -69,7 +73,7 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 			if err != nil {
 				return err
 			}
-			if done, err := asJSON(c, r); done || err != nil {
+			if done, err := asJSON(c, trained(r)); done || err != nil {
 				return err
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%d updates in %v", r.Updates, time.Since(start).Round(time.Millisecond))
@@ -130,6 +134,32 @@ cross_entropy,label_smoothing=0.1. All that flags can say a YAML file can say to
 	return c
 }
 
+// trained is a result as JSON: numbers that JSON does not have are null.
+func trained(r job.Result) any {
+	return struct {
+		Model      string              `json:"model"`
+		Adapter    string              `json:"adapter,omitempty"`
+		Updates    int                 `json:"updates"`
+		Early      bool                `json:"early"`
+		BestUpdate int                 `json:"best_update,omitempty"`
+		Valid      map[string]*float64 `json:"valid,omitempty"`
+		Classes    []string            `json:"classes,omitempty"`
+		Samples    int                 `json:"samples"`
+		Trained    int                 `json:"trained"`
+		Parameters int                 `json:"parameters"`
+	}{r.Model, r.Adapter, r.Updates, r.Early, r.BestUpdate, finite(r.Valid), r.Classes, r.Samples, r.Trained, r.Params}
+}
+
+func finite(m map[string]float64) map[string]*float64 {
+	out := map[string]*float64{}
+	for k, x := range m {
+		if out[k] = nil; !math.IsNaN(x) && !math.IsInf(x, 0) {
+			out[k] = &x
+		}
+	}
+	return out
+}
+
 // dataFlags are those that tell what the data is.
 func dataFlags(f *pflag.FlagSet, d *job.Data) {
 	f.StringVar(&d.Train, "data", "", "folder of pictures, table, archive or pair of files")
@@ -138,10 +168,29 @@ func dataFlags(f *pflag.FlagSet, d *job.Data) {
 	f.StringVar(&d.Text, "text", "", "column of a table with texts, for a BERT model")
 	f.StringVar(&d.Vocab, "vocab", "", "vocab.txt of the model, for --text")
 	f.IntVar(&d.Length, "length", 0, "tokens of a text, for --text (default those of the longest)")
+	f.Var(columnKinds{d}, "column", "NAME=KIND of a column of a table: float, int, onehot, index or skip; may be given again")
 	f.StringVar(&d.Missing, "missing", "", "cells of a table without a value: mean, constant or indicator")
 	f.Float64SliceVar(&d.Mean, "mean", nil, "of the channels of pictures, scaled to 0 … 1")
 	f.Float64SliceVar(&d.Std, "std", nil, "of the channels of pictures")
 	f.BoolVar(&d.Resize, "resize", false, "scale pictures of another size to that of the model's input")
+}
+
+// columnKinds is the flag that says what columns are.
+type columnKinds struct{ *job.Data }
+
+func (columnKinds) Type() string   { return "NAME=KIND" }
+func (columnKinds) String() string { return "" }
+
+func (d columnKinds) Set(text string) error {
+	name, kind, ok := strings.Cut(text, "=")
+	if !ok {
+		return fmt.Errorf("want NAME=KIND")
+	}
+	if d.Columns == nil {
+		d.Columns = map[string]data.Column{}
+	}
+	d.Columns[name] = data.Column{Kind: data.Kind(kind)}
+	return nil
 }
 
 // readJob is the job of a YAML file with what flags say in place of what the file says.
@@ -167,6 +216,12 @@ func readJob(c *cobra.Command, config string, flags *job.Job) (*job.Job, error) 
 	set("text", func() { j.Data.Text = flags.Data.Text })
 	set("vocab", func() { j.Data.Vocab = flags.Data.Vocab })
 	set("length", func() { j.Data.Length = flags.Data.Length })
+	set("column", func() {
+		if j.Data.Columns == nil {
+			j.Data.Columns = map[string]data.Column{}
+		}
+		maps.Copy(j.Data.Columns, flags.Data.Columns)
+	})
 	set("missing", func() { j.Data.Missing = flags.Data.Missing })
 	set("mean", func() { j.Data.Mean = flags.Data.Mean })
 	set("std", func() { j.Data.Std = flags.Data.Std })

@@ -39,10 +39,10 @@ const (
 
 // Column says what a column is. What Auto and Mean leave open is filled in by the file, see [Table.Columns].
 type Column struct {
-	Kind       Kind     `json:"kind,omitempty"`
-	Missing    Missing  `json:"missing,omitempty"`
-	Fill       float64  `json:"fill,omitempty"`
-	Categories []string `json:"categories,omitempty"` // of OneHot and Index, in the order of their numbers; none: those of the file, sorted
+	Kind       Kind     `json:"kind,omitempty" yaml:"kind,omitempty"`
+	Missing    Missing  `json:"missing,omitempty" yaml:"missing,omitempty"`
+	Fill       float64  `json:"fill,omitempty" yaml:"fill,omitempty"`
+	Categories []string `json:"categories,omitempty" yaml:"categories,omitempty"` // of OneHot and Index, in the order of their numbers; none: those of the file, sorted
 }
 
 // CSVOptions say how a table becomes samples.
@@ -229,8 +229,8 @@ func (p *parser) header(cells []string) error {
 			return fmt.Errorf("no column is called %q; there are %q", name, p.names())
 		}
 	}
-	for name := range p.o.Columns {
-		if !at[name] {
+	for name, c := range p.o.Columns {
+		if !at[name] && c.Kind != Skip {
 			return fmt.Errorf("no column is called %q; there are %q", name, p.names())
 		}
 	}
@@ -363,7 +363,10 @@ func (p *parser) fill() (*Table, error) {
 	}
 	var width [2]int
 	whole, count := true, 0
-	for _, c := range p.columns {
+	for i, c := range p.columns {
+		if i == p.text {
+			continue
+		}
 		t.Columns[c.name] = c.Column
 		switch {
 		case c.Kind == Skip:

@@ -2,6 +2,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -71,7 +72,7 @@ func (t *transformed) Read(i int, draw uint64, dst []*tensor.Tensor) error {
 		}
 		r := NewRand(mix(draw, 4, uint64(k)))
 		if err := s.Apply(next, src[k], &r); err != nil {
-			return fmt.Errorf("%T: %w", s, err)
+			return fmt.Errorf("field %s: %w", t.fields[t.at].Name, err)
 		}
 	}
 	return nil
@@ -149,7 +150,7 @@ func pick(v []float64, k int, none float64) float64 {
 	return v[min(k, len(v)-1)]
 }
 
-// Cast converts numbers to another type, as a conversion in Go does; class numbers to int64, for example.
+// Cast converts numbers to another type; class numbers to int64, for example. What is no whole number cannot become one.
 type Cast struct{ To tensor.DType }
 
 func (c Cast) Out(in Field) (Field, error) {
@@ -161,6 +162,13 @@ func (c Cast) Out(in Field) (Field, error) {
 }
 
 func (c Cast) Apply(dst, src *tensor.Tensor, _ *Rand) error {
+	if c.To.IsInt() && src.DType().IsFloat() {
+		for i := range src.Len() {
+			if x := src.Float(i); x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+				return fmt.Errorf("%v is no whole number, which %s wants: %w", x, c.To, tensor.ErrType)
+			}
+		}
+	}
 	switch c.To {
 	case tensor.Float32:
 		each(tensor.Data[float32](dst), src)

@@ -12,18 +12,10 @@ import (
 	"github.com/onnxrun/onnxrun/internal/params"
 )
 
-// source is a data set as it was opened, with what the next one must be read like.
-type source struct {
-	data.Dataset
-	classes []string
-	columns map[string]data.Column
-	length  int // of texts
-}
-
-// open reads the data of a path. like is what another path gave, whose classes and columns are taken over.
-func (d *Data) open(path string, inputs []*graph.Value, like *source) (*source, error) {
+// open reads the data of a path, and settles in d what the next one must be read like: classes, columns, the length of texts.
+func (d *Data) open(path string, inputs []*graph.Value) (data.Dataset, error) {
 	if images, labels, ok := strings.Cut(path, ","); ok {
-		return d.openPair(images, labels)
+		return openPair(images, labels)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -31,20 +23,18 @@ func (d *Data) open(path string, inputs []*graph.Value, like *source) (*source, 
 	}
 	switch {
 	case info.IsDir():
-		return d.openPictures(path, inputs, like)
+		return d.openPictures(path, inputs)
 	case strings.HasSuffix(path, ".npz"):
-		ds, err := data.ReadNPZ(path, 0)
-		return &source{Dataset: ds}, err
-	case strings.HasSuffix(path, ".csv"), strings.HasSuffix(path, ".csv.gz"), strings.HasSuffix(path, ".tsv"):
-		return d.openTable(path, inputs, like)
+		return data.ReadNPZ(path, 0)
+	case strings.HasSuffix(path, ".csv"), strings.HasSuffix(path, ".csv.gz"), strings.HasSuffix(path, ".tsv"), strings.HasSuffix(path, ".tsv.gz"):
+		return d.openTable(path, inputs)
 	}
 	return nil, fmt.Errorf("%s: not a folder of pictures, .csv, .tsv or .npz; two files, pictures and classes, are written with a comma between", path)
 }
 
-func (d *Data) openPair(images, labels string) (*source, error) {
+func openPair(images, labels string) (data.Dataset, error) {
 	if !strings.Contains(images, ".npy") {
-		ds, err := data.MNIST(images, labels, 0)
-		return &source{Dataset: ds}, err
+		return data.MNIST(images, labels, 0)
 	}
 	x, err := data.ReadNPY(images, 0)
 	if err != nil {
@@ -54,12 +44,11 @@ func (d *Data) openPair(images, labels string) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	ds, err := data.Arrays(data.Array{Name: "x", Tensor: x}, data.Array{Name: "y", Tensor: y})
-	return &source{Dataset: ds}, err
+	return data.Arrays(data.Array{Name: "x", Tensor: x}, data.Array{Name: "y", Tensor: y})
 }
 
-func (d *Data) openPictures(path string, inputs []*graph.Value, like *source) (*source, error) {
-	o := data.PictureOptions{Height: 224, Width: 224, Mean: d.Mean, Std: d.Std, Scale: d.Scale}
+func (d *Data) openPictures(path string, inputs []*graph.Value) (data.Dataset, error) {
+	o := data.PictureOptions{Height: 224, Width: 224, Mean: d.Mean, Std: d.Std, Scale: d.Scale, Classes: d.Classes}
 	shape := inputs[0].Type.Shape
 	if len(inputs) != 1 || len(shape) != 4 {
 		return nil, fmt.Errorf("%s: pictures are for a model with one input [batch, channels, height, width], this one has %s", path, inputs[0].Type)
@@ -76,29 +65,21 @@ func (d *Data) openPictures(path string, inputs []*graph.Value, like *source) (*
 	if w, ok := shape[3].Int(); ok {
 		o.Width = w
 	}
-	if like != nil {
-		o.Classes = like.classes
-	}
 	ds, err := data.Pictures(path, o)
 	if err != nil {
 		return nil, err
 	}
-	return &source{Dataset: ds, classes: ds.Classes}, nil
+	d.Classes = ds.Classes
+	return ds, nil
 }
 
-func (d *Data) openTable(path string, inputs []*graph.Value, like *source) (*source, error) {
+func (d *Data) openTable(path string, inputs []*graph.Value) (data.Dataset, error) {
 	if d.Target == "" {
 		return nil, fmt.Errorf("%s: which column is the target?", path)
 	}
-	o := data.CSVOptions{Targets: strings.Split(d.Target, ","), Missing: data.Missing(d.Missing), Columns: map[string]data.Column{}}
-	if strings.HasSuffix(path, ".tsv") {
+	o := data.CSVOptions{Targets: strings.Split(d.Target, ","), Missing: data.Missing(d.Missing), Columns: d.Columns}
+	if strings.Contains(path, ".tsv") {
 		o.Comma = '\t'
-	}
-	for name, c := range d.Columns {
-		o.Columns[name] = data.Column{Kind: data.Kind(c.Kind), Missing: data.Missing(c.Missing), Fill: c.Fill, Categories: c.Categories}
-	}
-	if like != nil {
-		o.Columns = like.columns
 	}
 	if d.Text != "" {
 		if d.Vocab == "" {
@@ -110,9 +91,7 @@ func (d *Data) openTable(path string, inputs []*graph.Value, like *source) (*sou
 		}
 		w.Cased = d.Cased
 		o.Text = data.TextColumn{Name: d.Text, Tokenizer: w, Length: d.Length}
-		if like != nil {
-			o.Text.Length = like.length
-		} else if shape := inputs[0].Type.Shape; d.Length == 0 && len(shape) == 2 {
+		if shape := inputs[0].Type.Shape; d.Length == 0 && len(shape) == 2 {
 			o.Text.Length, _ = shape[1].Int()
 		}
 	}
@@ -120,11 +99,16 @@ func (d *Data) openTable(path string, inputs []*graph.Value, like *source) (*sou
 	if err != nil {
 		return nil, err
 	}
-	s := &source{Dataset: t, columns: t.Columns, length: t.Length}
-	if c, ok := t.Columns[d.Target]; ok {
-		s.classes = c.Categories
+	d.Columns, d.Length = t.Columns, t.Length
+	return t, nil
+}
+
+// labels are the names of the classes, nil where they are numbers.
+func (d *Data) labels() []string {
+	if d.Classes != nil {
+		return d.Classes
 	}
-	return s, nil
+	return d.Columns[d.Target].Categories
 }
 
 // fit gives the fields of ds the names, types and shapes of the model's inputs and of the targets.
@@ -159,74 +143,98 @@ func (d *Data) fit(ds data.Dataset, inputs []*graph.Value, targets []loss.Target
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range inputs {
-		if ds, err = d.fitField(ds, v.Name, v.Type, true); err != nil {
-			return nil, fmt.Errorf("input %q: %w", v.Name, err)
+	for _, t := range targets {
+		if ds, err = d.fitTarget(ds, t); err != nil {
+			return nil, fmt.Errorf("target %q: %w", t.Name, err)
 		}
 	}
-	for _, t := range targets {
-		if ds, err = d.fitField(ds, t.Name, t.Type, false); err != nil {
-			return nil, fmt.Errorf("target %q: %w", t.Name, err)
+	for _, v := range inputs {
+		if ds, err = d.fitInput(ds, v.Name, v.Type); err != nil {
+			return nil, fmt.Errorf("input %q: %w", v.Name, err)
 		}
 	}
 	return ds, nil
 }
 
-func (d *Data) fitField(ds data.Dataset, name string, want graph.Type, input bool) (data.Dataset, error) {
-	var field *data.Field
+// field is the one of that name.
+func field(ds data.Dataset, name, key string) (data.Field, error) {
 	var all []string
 	for _, f := range ds.Fields() {
 		if f.Name == name {
-			field = &f
+			return f, nil
 		}
 		all = append(all, f.String())
 	}
-	if field == nil {
-		return nil, fmt.Errorf("the data has %s; say which is meant under inputs or target", strings.Join(all, ", "))
+	return data.Field{}, fmt.Errorf("the data has %s; say which of these it is (%s)", strings.Join(all, ", "), key)
+}
+
+func (d *Data) fitTarget(ds data.Dataset, t loss.Target) (data.Dataset, error) {
+	f, err := field(ds, t.Name, "target")
+	if err != nil {
+		return nil, err
+	}
+	if n := len(d.Columns[d.Target].Categories); n > 2 && t.Type.DType.IsFloat() {
+		return nil, fmt.Errorf("column %q has %d classes, of which the loss wants numbers: choose a loss of classes, as cross_entropy", d.Target, n)
 	}
 	var steps []data.Step
-	if want.DType != tensor.Invalid && field.DType != want.DType {
-		if field.DType == tensor.Uint8 && input && want.DType == tensor.Float32 {
+	if t.Type.DType != tensor.Invalid && f.DType != t.Type.DType {
+		steps = append(steps, data.Cast{To: t.Type.DType})
+	}
+	return shaped(ds, f, t.Type, steps)
+}
+
+func (d *Data) fitInput(ds data.Dataset, name string, want graph.Type) (data.Dataset, error) {
+	f, err := field(ds, name, "inputs")
+	if err != nil {
+		return nil, err
+	}
+	var steps []data.Step
+	if want.DType != tensor.Invalid && f.DType != want.DType {
+		if f.DType == tensor.Uint8 && want.DType == tensor.Float32 {
 			steps = append(steps, data.Normalize{Scale: d.Scale, Mean: d.Mean, Std: d.Std})
 		} else {
 			steps = append(steps, data.Cast{To: want.DType})
 		}
 	}
-	if input && d.Resize && len(want.Shape) == 4 && len(field.Shape) >= 2 {
+	if d.Resize && len(want.Shape) == 4 && len(f.Shape) >= 2 {
 		h, knowH := want.Shape[2].Int()
 		w, knowW := want.Shape[3].Int()
 		if !knowH || !knowW {
 			return nil, fmt.Errorf("pictures cannot be resized to %s, a size that is not known", want)
 		}
 		steps = append(steps, data.Resize{Height: h, Width: w})
-		f := *field
 		f.Shape = append(f.Shape[:len(f.Shape)-2:len(f.Shape)-2], h, w)
-		field = &f
 	}
-	if want.Ranked && len(want.Shape) > 0 && len(want.Shape)-1 != len(field.Shape) || want.Ranked && differs(want.Shape, field.Shape) {
-		if shape, ok := reshaped(want.Shape, field.Shape); ok {
-			steps = append(steps, data.Reshape{Shape: shape})
-		} else {
-			return nil, fmt.Errorf("a sample is %s, the model wants %s", field, want)
-		}
+	augment, err := d.augment()
+	if err != nil {
+		return nil, err
 	}
-	if input {
-		augment, err := d.augment()
-		if err != nil {
-			return nil, err
-		}
-		if want.DType == tensor.Float32 && len(want.Shape) >= 3 {
-			steps = append(steps, augment...)
-		}
+	if want.DType != tensor.Float32 || len(want.Shape) < 3 {
+		augment = nil
 	}
-	if steps == nil {
-		return ds, nil
-	}
-	return data.Transform(ds, name, steps...)
+	return shaped(ds, f, want, steps, augment...)
 }
 
-// differs reports whether a known extent after the first is another one.
+// shaped applies steps to field f, which they make have that shape, then the shape that is wanted, then more steps.
+func shaped(ds data.Dataset, f data.Field, want graph.Type, steps []data.Step, more ...data.Step) (data.Dataset, error) {
+	if want.Ranked && len(want.Shape) > 0 && differs(want.Shape, f.Shape) {
+		shape, ok := reshaped(want.Shape, f.Shape)
+		if !ok {
+			return nil, fmt.Errorf("a sample is %s, the model wants %s", f, want)
+		}
+		steps = append(steps, data.Reshape{Shape: shape})
+	}
+	if steps = append(steps, more...); len(steps) == 0 {
+		return ds, nil
+	}
+	return data.Transform(ds, f.Name, steps...)
+}
+
+// differs reports whether samples of the shape have cannot be those of batches of the shape want.
 func differs(want []graph.Dim, have tensor.Shape) bool {
+	if len(want) != len(have)+1 {
+		return true
+	}
 	for i, d := range want[1:] {
 		if n, ok := d.Int(); ok && n != have[i] {
 			return true
@@ -259,6 +267,24 @@ func reshaped(want []graph.Dim, have tensor.Shape) ([]int, bool) {
 		return shape, true
 	}
 	return shape, open < 0 && known == total
+}
+
+// labels checks numbers of classes, so that one that cannot be is told with its sample before it reaches the loss.
+type labels struct {
+	classes int
+	ignored int64 // the label that does not count
+}
+
+func (l labels) Out(in data.Field) (data.Field, error) { return in, nil }
+
+func (l labels) Apply(dst, src *tensor.Tensor, _ *data.Rand) error {
+	for _, k := range tensor.Data[int64](src) {
+		if (k < 0 || k >= int64(l.classes)) && k != l.ignored {
+			return fmt.Errorf("class %d for a model of %d classes, which are counted from 0", k, l.classes)
+		}
+	}
+	copy(dst.Bytes(), src.Bytes())
+	return nil
 }
 
 // augmentations are the steps that change samples by chance.

@@ -8,6 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/data"
 	"github.com/onnxrun/onnxrun/finetune/loss"
+	"github.com/onnxrun/onnxrun/finetune/metric"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -17,16 +18,23 @@ import (
 // Evaluation is how a model does on data.
 type Evaluation struct {
 	Samples int                `json:"samples"`
-	Values  map[string]float64 `json:"values"` // metrics, and "loss"
+	Values  map[string]float64 `json:"values"`           // metrics, and "loss"
+	Tables  map[string]string  `json:"tables,omitempty"` // of metrics that are more than a number, as confusion
 }
 
-// Evaluate holds the model against Data.Train as it is: of a job, Model, Data, Loss, Metrics, Batch and Threads count. Without metrics it is the accuracy.
+// Evaluate holds the model against Data.Train as it is: of a job, Model, Data, Loss, Metrics, Batch and Threads count. Without metrics it is the accuracy, for losses of
+// classes. A model in the folder of its training is held against data that is read as there, by the same loss and metrics, where the job does not say.
 func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
+	own := *j
+	j = &own
+	if err := j.likeTrained(); err != nil {
+		return Evaluation{}, err
+	}
 	j.defaults()
 	if j.Model == "" || j.Data.Train == "" {
 		return Evaluation{}, errors.New("evaluation wants a model and data")
 	}
-	if len(j.Metrics) == 0 {
+	if len(j.Metrics) == 0 && ofClasses(j.Loss.Name) {
 		j.Metrics = []string{"accuracy"}
 	}
 	g, err := j.load()
@@ -38,7 +46,7 @@ func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
 		return Evaluation{}, err
 	}
 	j.logits = wantsLogits(j.Loss.Name) && loss.Logits(m.Graph.Outputs[0]) != nil
-	ds, _, _, err := j.data(m)
+	ds, _, err := j.data(m)
 	if err != nil {
 		return Evaluation{}, err
 	}
@@ -62,7 +70,7 @@ func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
 	if err != nil {
 		return Evaluation{}, err
 	}
-	e := Evaluation{Values: map[string]float64{}}
+	e := Evaluation{Values: map[string]float64{}, Tables: map[string]string{}}
 	sum := 0.0
 	for batch, err := range batches.Batches(ctx, 0, 0) {
 		if err != nil {
@@ -91,6 +99,11 @@ func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
 	e.Values["loss"] = sum / float64(e.Samples)
 	for _, x := range list {
 		e.Values[x.Name()] = x.Value()
+		if on, ok := x.(*metric.On); ok {
+			if table, ok := on.Metric.(fmt.Stringer); ok {
+				e.Tables[x.Name()] = table.String()
+			}
+		}
 	}
 	return e, nil
 }

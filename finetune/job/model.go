@@ -146,6 +146,15 @@ func (j *Job) loss() (loss.Loss, error) {
 	return l, err
 }
 
+// ofClasses reports whether the targets of the loss of that name are numbers of classes along axis 1 of the output.
+func ofClasses(name string) bool {
+	switch name {
+	case "", "cross_entropy", "nll", "multi_margin":
+		return true
+	}
+	return false
+}
+
 // wantsLogits reports whether the loss of that name is of logits.
 func wantsLogits(name string) bool {
 	switch name {

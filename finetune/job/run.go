@@ -13,6 +13,7 @@ import (
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/metric"
 	"github.com/onnxrun/onnxrun/finetune/record"
+	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
 // Result is how a job ended.
@@ -26,19 +27,10 @@ type Result struct {
 	Samples int
 }
 
-// The files in the folder of a job.
-const (
-	ModelFile      = "model.onnx"
-	AdapterFolder  = "adapter"
-	CheckpointsDir = "checkpoints"
-	CSVFile        = "log.csv"
-	JSONLFile      = "log.jsonl"
-	ClassesFile    = "classes.txt"
-	EventsDir      = "events"
-)
-
 // Run does the job, or what is left of it. It tells w how it goes.
 func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
+	own := *j
+	j = &own // what the data settles is of this run
 	j.defaults()
 	if err := j.check(); err != nil {
 		return Result{}, err
@@ -59,13 +51,16 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 			r.Trained += n
 		}
 	}
-	train, valid, classes, err := j.data(m)
+	train, valid, err := j.data(m)
 	if err != nil {
 		return r, err
 	}
-	r.Classes, r.Samples = classes, train.Len()
-	if len(classes) > 0 && j.Head > 0 && j.Head != len(classes) {
-		return r, fmt.Errorf("the data has %d classes, the head %d outputs", len(classes), j.Head)
+	r.Classes, r.Samples = j.Data.labels(), train.Len()
+	if n := len(r.Classes); n > 0 && j.Head > 0 && j.Head != n {
+		return r, fmt.Errorf("the data has %d classes, the head %d outputs", n, j.Head)
+	}
+	if err := j.same(); err != nil {
+		return r, err
 	}
 	fmt.Fprintf(w, "%s: %d of %d parameters train, on %d samples\n", j.Model+j.New.Name, r.Trained, r.Params, r.Samples)
 	if err := os.MkdirAll(j.Out, 0o777); err != nil {
@@ -107,15 +102,15 @@ func (j *Job) defaults() {
 func (j *Job) check() error {
 	switch {
 	case j.Model == "" && j.New.Name == "":
-		return errors.New("which model?")
+		return errors.New("which model? Name a file, or an architecture for a new one")
 	case j.Model != "" && j.New.Name != "":
 		return fmt.Errorf("%s, or a new %s? There can be one model", j.Model, j.New.Name)
 	case j.Data.Train == "":
-		return errors.New("which data?")
+		return errors.New("which data? Name a folder of pictures, a table, an archive or a pair of files")
 	case j.Batch < 0 || j.Epochs < 0 || j.Updates < 0 || j.Head < 0:
 		return errors.New("batch, epochs, updates and head cannot be negative")
 	case !(j.Data.Holdout >= 0 && j.Data.Holdout < 1):
-		return fmt.Errorf("a part of %v of the data is no validation set", j.Data.Holdout)
+		return fmt.Errorf("a part of %v of the data is no validation set: want one from 0 to below 1", j.Data.Holdout)
 	case j.Probe && len(j.Data.Augment) > 0:
 		return errors.New("a probe computes the features of each sample once: it takes no augmentation")
 	}
@@ -123,42 +118,72 @@ func (j *Job) check() error {
 }
 
 // data opens the data for training and, if there is any, for validation.
-func (j *Job) data(m *finetune.Model) (train, valid data.Dataset, classes []string, err error) {
+func (j *Job) data(m *finetune.Model) (train, valid data.Dataset, err error) {
 	inputs := m.Graph.Inputs
-	first, err := j.Data.open(j.Data.Train, inputs, nil)
-	if err != nil {
-		return nil, nil, nil, err
+	if train, err = j.Data.open(j.Data.Train, inputs); err != nil {
+		return nil, nil, err
 	}
-	train = first.Dataset
+	whole := train.Len()
+	if whole == 0 {
+		return nil, nil, fmt.Errorf("%s has no samples", j.Data.Train)
+	}
 	switch {
 	case j.Data.Valid != "":
-		second, err := j.Data.open(j.Data.Valid, inputs, first)
-		if err != nil {
-			return nil, nil, nil, err
+		if valid, err = j.Data.open(j.Data.Valid, inputs); err != nil {
+			return nil, nil, err
 		}
-		valid = second.Dataset
 	case j.Data.Holdout > 0:
 		if valid, train, err = data.Split(train, j.Data.Holdout, j.Seed); err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
+	}
+	if train.Len() == 0 || valid != nil && valid.Len() == 0 {
+		return nil, nil, fmt.Errorf("of %d samples %d are for training and %d for validation: both want some", whole, train.Len(), valid.Len())
 	}
 	l, err := j.loss()
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	if err := m.Infer(); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	targets := l.Targets(outputTypes(m))
 	if train, err = j.Data.fit(train, inputs, targets); err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	if valid != nil {
-		plain := j.Data
-		plain.Augment = nil
-		valid, err = plain.fit(valid, inputs, targets)
+	if train, err = j.checked(train, m, targets); err != nil || valid == nil {
+		return train, nil, err
 	}
-	return train, valid, first.classes, err
+	plain := j.Data
+	plain.Augment = nil
+	if valid, err = plain.fit(valid, inputs, targets); err != nil {
+		return nil, nil, err
+	}
+	valid, err = j.checked(valid, m, targets)
+	return train, valid, err
+}
+
+// checked is ds with a look at the numbers of classes that it gives.
+func (j *Job) checked(ds data.Dataset, m *finetune.Model, targets []loss.Target) (data.Dataset, error) {
+	if !ofClasses(j.Loss.Name) || len(targets) != 1 || targets[0].Type.DType != tensor.Int64 || j.Loss.Params["output"] != nil || j.Loss.Params["class_axis_last"] != nil {
+		return ds, nil
+	}
+	out := m.Graph.Outputs[0].Type
+	if len(out.Shape) < 2 {
+		return ds, nil
+	}
+	n, ok := out.Shape[1].Int()
+	if !ok {
+		return ds, nil
+	}
+	if names := j.Data.labels(); len(names) > n {
+		return nil, fmt.Errorf("the data has %d classes, the model %d: put a new head of %d outputs on it", len(names), n, len(names))
+	}
+	ignored := int64(-100)
+	if x, ok := j.Loss.Params["ignore_index"].(int); ok {
+		ignored = int64(x)
+	}
+	return data.Transform(ds, targets[0].Name, labels{n, ignored})
 }
 
 // features computes once what does not train.
@@ -231,7 +256,7 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 		fmt.Fprintln(w, "warning:", refused)
 	}
 	if before > 0 {
-		fmt.Fprintf(w, "going on after update %d\n", before)
+		fmt.Fprintf(w, "going on after update %d of the training in %s\n", before, j.Out)
 	}
 	columns := []string{"epoch", "loss", "lr", "grad_norm", "valid/loss"}
 	for _, m := range j.Metrics {
@@ -242,9 +267,11 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 		return done, err
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
+	if err := j.write(); err != nil {
+		return done, err
+	}
 	line := record.NewProgress(w)
 	var failed error
-	var best map[string]float64
 	t.Watch = func(p finetune.Progress) {
 		values := []record.Value{{Name: "epoch", X: float64(p.Epoch + 1)}}
 		switch {
@@ -264,7 +291,6 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 				note += fmt.Sprintf(" %s %.5g", c[len("valid/"):], x)
 			}
 			if p.Best {
-				best = p.Valid
 				note += ", the best so far"
 			}
 			failed = errors.Join(failed, line.Note(note))
@@ -272,8 +298,11 @@ func (j *Job) follow(ctx context.Context, w io.Writer, t *finetune.Trainer) (don
 		failed = errors.Join(failed, logs.Log(p.Update, values...))
 	}
 	done, err = t.Run(ctx)
-	if best != nil && !j.KeepLast {
-		done.Valid = best // that of the weights which are left
+	if ctx.Err() != nil && err != nil {
+		return done, fmt.Errorf("stopped after %d updates; the same command goes on from there: %w", done.Updates, err)
+	}
+	if done.BestValid != nil && !j.KeepLast {
+		done.Valid = done.BestValid // that of the weights which are left
 	}
 	return done, errors.Join(err, failed)
 }
