@@ -174,6 +174,9 @@ func (b *Builder) OpN(n int, name string, args ...Arg) []*Value {
 	return out
 }
 
+// Value is a new value for Append, with a name that no other one has.
+func (b *Builder) Value(t Type) *Value { return &Value{Name: b.name(), Type: t} }
+
 // Append adds a node of any operator with the given outputs (nil for those that nobody wants) and infers their types.
 func (b *Builder) Append(node *Node, out ...*Value) {
 	node.Out = out

@@ -28,6 +28,10 @@ var Inference = []Pass{
 
 // fusions turn several nodes into one of the private domain ai.onnxrun, whose kernel does their work at once. Every such operator has an Expand.
 var fusions = []Pass{
+	{"widen", Widen},
+	{"fold", Fold}, // weights of halves, before the patterns that look for constants
+	{"cse", CSE},   // what was converted twice
+	{"prune", Prune},
 	{"fuse_layernorm", FuseLayerNorm},
 	{"fuse_rmsnorm", FuseRMSNorm}, // after fuse_layernorm, in which it would find its form too
 	{"fuse_gelu", FuseGelu},
@@ -69,7 +73,7 @@ func Execution(t Target) []Pass {
 	if t.Vector {
 		list = append(list, layouts...)
 	}
-	list = append(list, Pass{"fold", nil}, Pass{"cse", CSE}, Pass{"prune", Prune})
+	list = append(list, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune})
 	for i := range list {
 		switch name := list[i].Name; {
 		case name == "fold":
