@@ -173,7 +173,7 @@ func (m *Model) prune() error {
 		return err
 	}
 	left := map[*graph.Value]bool{}
-	for _, v := range m.Graph.Consts {
+	for _, v := range constants(m.Graph) {
 		left[v] = true
 	}
 	m.Params = slices.DeleteFunc(m.Params, func(p *Param) bool { return !left[p.Value] })

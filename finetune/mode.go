@@ -5,7 +5,7 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// followed are the running statistics that follow the batches.
+// followed are the running statistics that follow the batches. Those of graphs inside nodes are frozen: a loop has several batches in each run, a branch none in some.
 func (m *Model) followed(mode BatchNorm) []*Param {
 	if mode == BatchNormFrozen {
 		return nil
@@ -15,17 +15,16 @@ func (m *Model) followed(mode BatchNorm) []*Param {
 		by[p.Value] = p
 	}
 	var list []*Param
-	m.Graph.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+	for _, n := range m.Graph.Nodes {
 		if n.Op.Domain != "" || n.Op.Name != "BatchNormalization" || len(n.In) < 5 {
-			return true
+			continue
 		}
 		scale, bias, mean, variance := by[n.In[1]], by[n.In[2]], by[n.In[3]], by[n.In[4]]
 		learns := scale != nil && scale.Train || bias != nil && bias.Train
 		if mean != nil && variance != nil && (learns || mode == BatchNormTrain) {
 			list = append(list, mean, variance)
 		}
-		return true
-	})
+	}
 	return list
 }
 
@@ -87,9 +86,9 @@ func (m *Model) dropout(b *graph.Builder, cfg *Config) {
 		return
 	}
 	newest := m.reg.Lookup("", "Dropout", 0)
-	for _, n := range b.Graph.Nodes {
+	b.Graph.Walk(func(_ *graph.Graph, n *graph.Node) bool {
 		if n.Op.Domain != "" || n.Op.Name != "Dropout" {
-			continue
+			return true
 		}
 		var ratio *graph.Value
 		switch {
@@ -101,5 +100,6 @@ func (m *Model) dropout(b *graph.Builder, cfg *Config) {
 			ratio = b.Const(tensor.Scalar(n.Float("ratio")))
 		}
 		n.Op, n.In, n.Attrs = newest, []*graph.Value{n.In[0], ratio, b.Const(tensor.Scalar(true))}, nil
-	}
+		return true
+	})
 }

@@ -17,14 +17,15 @@ import (
 // so that it can be run, exported and trained on at any time.
 type Model struct {
 	Graph  *graph.Graph
-	Params []*Param // in the order of the file
+	Params []*Param // in the order of the file, those of graphs inside nodes last
 	reg    *graph.Registry
+	inline map[*graph.Value]inline // constants that are Constant nodes in the file
 }
 
 // Param is a constant of the graph that may train, or a running statistic.
 type Param struct {
 	Name       string       // as PyTorch had it, where the graph still tells; else the constant's name
-	Value      *graph.Value // of Model.Graph
+	Value      *graph.Value // a constant of Model.Graph, or of a graph inside one of its nodes
 	Transform  Transform    // how the constant differs from PyTorch's tensor of that name
 	Stat       bool         // a running statistic of a BatchNormalization, which follows the data
 	Train      bool
@@ -46,6 +47,7 @@ func New(g *graph.Graph) (*Model, error) {
 	if err := graph.Resolve(m.reg, m.Graph); err != nil {
 		return nil, err
 	}
+	m.inline = unpack(m.Graph)
 	untie(m.Graph)
 	separate(m.Graph)
 	m.find()
@@ -82,16 +84,21 @@ func (m *Model) find() {
 				stat[v] = stat[v] || n.Op.Name == "BatchNormalization" && i >= 3
 			}
 		}
+		n.Subgraphs(func(s *graph.Graph) {
+			for _, v := range s.Outputs { // the weights that a condition chooses
+				used[v] = used[v] || v.Const != nil
+			}
+		})
 		return true
 	})
-	for _, v := range m.Graph.Consts {
+	for name, v := range constants(m.Graph) {
 		if d := v.Const.DType(); d != tensor.Float32 && d != tensor.Float64 || !used[v] {
 			continue
 		}
 		if v.Const.Len() == 1 && !strings.Contains(v.Name, ".") { // a number in a formula, as PyTorch names no parameter
 			continue
 		}
-		m.Params = append(m.Params, &Param{Name: v.Name, Value: v, Stat: stat[v], Train: !stat[v]})
+		m.Params = append(m.Params, &Param{Name: name, Value: v, Stat: stat[v], Train: !stat[v]})
 	}
 }
 
@@ -135,20 +142,28 @@ func (p *Param) Set(t *tensor.Tensor) error {
 	return nil
 }
 
-// lift is a copy of the graph in which the constants of params are inputs of the same names, after all other inputs.
+// lift is a copy of the graph in which the constants of params, those of graphs inside nodes too, are inputs of the same names, after all other inputs.
 func (m *Model) lift(params []*Param) (*graph.Graph, []*graph.Value, map[*graph.Value]*graph.Value) {
 	g, at := m.Graph.CloneMap()
 	g.Origin = nil
 	in := make([]*graph.Value, len(params))
-	lifted := map[*graph.Value]bool{}
+	lifted, outer := map[*graph.Value]bool{}, map[*graph.Value]bool{}
+	for _, v := range m.Graph.Consts {
+		outer[v] = true
+	}
 	for i, p := range params {
 		v := at[p.Value]
 		v.Const, v.Ints = nil, nil
 		v.Type = graph.TypeOf(p.Value.Const)
+		if !outer[p.Value] {
+			v.Name = p.Name // two branches may have the same names
+		}
 		in[i], lifted[v] = v, true
 		g.Inputs = append(g.Inputs, v)
 	}
-	g.Consts = slices.DeleteFunc(g.Consts, func(v *graph.Value) bool { return lifted[v] })
+	for _, s := range graphs(g) {
+		s.Consts = slices.DeleteFunc(s.Consts, func(v *graph.Value) bool { return lifted[v] })
+	}
 	return g, in, at
 }
 

@@ -3,6 +3,7 @@ package finetune
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/finetune/data"
 	"github.com/onnxrun/onnxrun/graph"
@@ -22,7 +23,7 @@ func (m *Model) Split() (*graph.Graph, *Model, error) {
 		learns[p.Value] = true
 	}
 	first := &graph.Graph{Name: m.Graph.Name, Inputs: m.Graph.Inputs, Consts: m.Graph.Consts, Opsets: m.Graph.Opsets, Functions: m.Graph.Functions}
-	rest := &Model{reg: m.reg, Graph: &graph.Graph{Name: m.Graph.Name, Outputs: m.Graph.Outputs, Opsets: m.Graph.Opsets, Functions: m.Graph.Functions}}
+	rest := &Model{reg: m.reg, inline: m.inline, Graph: &graph.Graph{Name: m.Graph.Name, Outputs: m.Graph.Outputs, Opsets: m.Graph.Opsets, Functions: m.Graph.Functions}}
 	fixed := map[*graph.Value]bool{} // computed by the first part, or an input
 	for _, v := range m.Graph.Inputs {
 		fixed[v] = true
@@ -38,9 +39,8 @@ func (m *Model) Split() (*graph.Graph, *Model, error) {
 		}
 	}
 	for _, n := range m.Graph.Nodes {
-		reads := append([]*graph.Value{}, n.In...)
-		n.Subgraphs(func(s *graph.Graph) { reads = append(reads, s.Captures()...) })
-		on := n.Op.Name == "Dropout" && n.Op.Domain == ""
+		reads := reads(n)
+		on := drops(n)
 		for _, v := range reads {
 			on = on || learns[v]
 		}
@@ -78,6 +78,13 @@ func (m *Model) Split() (*graph.Graph, *Model, error) {
 		}
 	}
 	return first, rest, nil
+}
+
+// drops reports whether a node, or one in the graphs inside it, computes something else each time while the model trains.
+func drops(n *graph.Node) bool {
+	found := n.Op.Name == "Dropout" && n.Op.Domain == ""
+	n.Subgraphs(func(s *graph.Graph) { found = found || slices.ContainsFunc(s.Nodes, drops) })
+	return found
 }
 
 // Features runs the first part of a [Model.Split] on every sample and keeps what comes out, within limit bytes (0: [data.DefaultLimit]), as a data set for the rest. Other

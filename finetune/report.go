@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/finetune/autodiff"
 	"github.com/onnxrun/onnxrun/graph"
 )
 
@@ -42,7 +43,7 @@ func (m *Model) Report() (*Report, error) {
 	}
 	r := &Report{}
 	sizes := map[string]int{}
-	depends := map[*graph.Value]bool{}
+	var values []*graph.Value
 	for _, p := range m.Params {
 		if p.Stat {
 			continue
@@ -52,37 +53,21 @@ func (m *Model) Report() (*Report, error) {
 		r.Elements += t.Len()
 		r.Bytes += t.MemBytes()
 		sizes[p.Module()] += t.Len()
-		depends[p.Value] = true
+		values = append(values, p.Value)
 	}
 	for _, s := range m.Modules() {
 		r.Modules = append(r.Modules, ModuleReport{s, sizes[s]})
 	}
-	m.operators(r, depends)
+	m.operators(r, values)
 	m.folded(r)
 	return r, nil
 }
 
 // operators are those on the way from a parameter to an output.
-func (m *Model) operators(r *Report, depends map[*graph.Value]bool) {
+func (m *Model) operators(r *Report, params []*graph.Value) {
 	has, lacks := map[string]bool{}, map[string]bool{}
-	for _, n := range m.Graph.Nodes {
-		on := false
-		reads := append([]*graph.Value{}, n.In...)
-		n.Subgraphs(func(s *graph.Graph) { reads = append(reads, s.Captures()...) })
-		for _, v := range reads {
-			on = on || depends[v]
-		}
-		if !on {
-			continue
-		}
-		flows := false
-		for _, v := range n.Out {
-			if v != nil && (v.Type.DType == 0 || v.Type.DType.IsFloat() || v.Type.DType.IsContainer()) {
-				depends[v], flows = true, true
-			}
-		}
+	for _, n := range autodiff.Path(m.Graph, m.Graph.Outputs, params) {
 		switch name := n.Op.Name; {
-		case !flows: // shapes and comparisons end the way
 		case n.Op.Grad != nil || n.Op.Expand != nil || n.HasSubgraphs():
 			has[name] = true
 		case name == "SplitToSequence" || name == "SequenceAt": // becomes a Split
@@ -147,13 +132,14 @@ func (m *Model) folded(r *Report) {
 func (m *Model) weightsInNodes() []string {
 	const many = 256
 	var list []string
-	for _, n := range m.Graph.Nodes {
+	m.Graph.Walk(func(_ *graph.Graph, n *graph.Node) bool {
 		if n.Op.Domain == "" && n.Op.Name == "Constant" {
 			if t := n.Tensor("value"); t != nil && t.DType().IsFloat() && t.Len() >= many {
 				list = append(list, n.Out[0].Name)
 			}
 		}
-	}
+		return true
+	})
 	return list
 }
 

@@ -16,6 +16,11 @@ func TestCarryInPlace(t *testing.T) {
 	f32 := func(n ...int) graph.Type {
 		return graph.TypeOf(tensor.Must(tensor.Full(tensor.Float32, 0, n...)))
 	}
+	// some are the rows of x whose sum is not 100: all, but only a run can tell.
+	some := func(b *graph.Builder, x *graph.Value) *graph.Value {
+		sum := b.Op("ReduceSum", x, b.Ints(1), graph.Int("keepdims", 0))
+		return b.Op("Compress", x, b.Op("Not", b.Op("Equal", sum, b.Scalar(tensor.Float32, 100))), graph.Int("axis", 0))
+	}
 	type build func(b *graph.Builder, p, q *graph.Value) (p1, q1 *graph.Value)
 	mm := func(b *graph.Builder, x, y *graph.Value) *graph.Value { return b.Op("MatMul", x, y) }
 	cases := map[string]build{
@@ -51,6 +56,22 @@ func TestCarryInPlace(t *testing.T) {
 		"broadcast of a part": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
 			row := b.Op("Slice", p, b.Ints(1), b.Ints(2), b.Ints(0))
 			return b.Op("Add", p, row), b.Op("Softmax", q)
+		},
+		"of a size that depends on data": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			return b.Op("Neg", some(b, p)), b.Op("Identity", some(b, q))
+		},
+		"exchanged, of a size that depends on data": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			return some(b, q), some(b, p)
+		},
+		"one twice, of a size that depends on data": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			p1 := some(b, q)
+			return p1, p1
+		},
+		"by a condition": func(b *graph.Builder, p, q *graph.Value) (*graph.Value, *graph.Value) {
+			branch := func(p1, q1 *graph.Value) *graph.Graph { return &graph.Graph{Outputs: []*graph.Value{p1, q1}} }
+			positive := b.Op("Greater", b.Op("ReduceSum", p, graph.Int("keepdims", 0)), b.Scalar(tensor.Float32, 0))
+			next := b.OpN(2, "If", positive, graph.GraphAttr("then_branch", branch(some(b, q), p)), graph.GraphAttr("else_branch", branch(p, some(b, q))))
+			return next[0], next[1]
 		},
 	}
 	for name, f := range cases {

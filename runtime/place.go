@@ -148,32 +148,38 @@ func (r *run) fresh(d tensor.DType, shape []int) (*tensor.Tensor, error) {
 	return tensor.New(d, shape...)
 }
 
-// results hands the outputs over.
+// results hands the outputs over: in the caller's buffers where these fit.
 func (r *run) results(out []*tensor.Tensor) error {
+	var own []int // outputs in memory of their own, whose sizes were not known before
 	for i, v := range r.p.out {
 		t := r.slots[v]
 		if t == nil {
 			return fmt.Errorf("output %q was not computed", r.p.values[v].Name)
 		}
-		if r.pl.static[v] && r.pl.output[v] && r.pl.find(v) == v && r.bound[i] == t {
-			if out[i] != t { // the same value is an output twice
+		bound := r.pl.static[v] && r.pl.output[v] && r.pl.find(v) == v && r.bound[i] == t
+		switch {
+		case out[i] == t: // it is there, or state that stays as it is
+		case bound, r.pl.consts[v] != nil, r.pl.static[v], r.isInput(v): // the same value is an output twice, or memory is not the caller's to keep
+			if !fill(out[i], t) {
 				out[i] = t.Clone()
 			}
+		default:
+			own = append(own, i)
+		}
+	}
+	// Now that nothing else is read of the inputs, whose buffers may be among those of outputs.
+	for k, i := range own {
+		t := r.slots[r.p.out[i]]
+		for _, j := range own[k+1:] {
+			if u := r.slots[r.p.out[j]]; u != t && out[i] != nil && overlap(out[i], u) {
+				r.slots[r.p.out[j]] = u.Clone()
+			}
+		}
+		if fill(out[i], t) {
 			continue
 		}
-		if r.pl.consts[v] != nil || r.pl.static[v] || r.isInput(v) { // memory that is not the caller's to keep
-			if out[i] == t { // state that stays as it is, in the caller's buffer
-				continue
-			}
-			if o := out[i]; o != nil && o.DType() == t.DType() && o.Shape().Equal(t.Shape()) && t.DType().Bits() > 0 {
-				copy(o.Bytes(), t.Bytes())
-				continue
-			}
-			out[i] = t.Clone()
-			continue
-		}
-		for _, o := range out[:i] {
-			if o == t || inside(t.Bytes(), o.Bytes()) || inside(o.Bytes(), t.Bytes()) { // each output is the caller's to write
+		for j, o := range out {
+			if j != i && o != nil && (o == t || overlap(o, t)) { // each output is the caller's to write
 				t = t.Clone()
 				break
 			}
@@ -181,6 +187,19 @@ func (r *run) results(out []*tensor.Tensor) error {
 		out[i] = t
 	}
 	return nil
+}
+
+// fill copies t into the caller's buffer, if it has the type and the shape.
+func fill(buffer, t *tensor.Tensor) bool {
+	if buffer == nil || buffer.DType() != t.DType() || !buffer.Shape().Equal(t.Shape()) || t.DType().Bits() == 0 {
+		return false
+	}
+	copy(buffer.Bytes(), t.Bytes())
+	return true
+}
+
+func overlap(a, b *tensor.Tensor) bool {
+	return inside(a.Bytes(), b.Bytes()) || inside(b.Bytes(), a.Bytes())
 }
 
 func (r *run) isInput(v int) bool { return slices.Contains(r.p.in, v) }

@@ -27,6 +27,19 @@ func findPath(g *graph.Graph, outs, wrt []*graph.Value) *path {
 	return p
 }
 
+// Path lists the nodes of g and of the graphs inside its nodes through which gradients of outs go to wrt, in the order in which they run, whether they have rules or not.
+func Path(g *graph.Graph, outs, wrt []*graph.Value) []*graph.Node {
+	p := findPath(g, outs, wrt)
+	var list []*graph.Node
+	g.Walk(func(_ *graph.Graph, n *graph.Node) bool {
+		if p.on[n] {
+			list = append(list, n)
+		}
+		return true
+	})
+	return list
+}
+
 // differentiable reports whether gradients pass through a value: they stop at integers, booleans and strings. What is not known yet may be anything.
 func differentiable(v *graph.Value) bool {
 	d := v.Type.DType

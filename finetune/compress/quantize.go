@@ -37,7 +37,11 @@ func FakeQuantize(m *finetune.Model, weights []*finetune.Param, activations map[
 	b := graph.NewBuilder(ops.Registry(), m.Graph)
 	b.Reserve()
 	for _, p := range weights {
-		if err := insert(b, p.Value, nil, 0, -127, 127); err != nil {
+		g := m.Owner(p.Value)
+		if g == nil {
+			return fmt.Errorf("the model has no parameter %q", p.Name)
+		}
+		if err := insert(b.Sub(g), p.Value, nil, 0, -127, 127); err != nil {
 			return err
 		}
 	}
@@ -98,6 +102,13 @@ func insert(b *graph.Builder, v *graph.Value, scale *tensor.Tensor, zero int, lo
 				n.In[i] = q
 			}
 		}
+		n.Subgraphs(func(s *graph.Graph) {
+			for i, x := range s.Outputs {
+				if x == v {
+					s.Outputs[i] = q
+				}
+			}
+		})
 		return true
 	})
 	g.Nodes = slices.Insert(g.Nodes, at, made...)
@@ -113,21 +124,36 @@ func Finish(m *finetune.Model) error {
 	}
 	b := graph.NewBuilder(ops.Registry(), g)
 	b.Reserve()
+	return finishGraph(b, g.Opsets[""])
+}
+
+// finishGraph replaces fake quantization in a graph and in those inside its nodes.
+func finishGraph(b *graph.Builder, opset int) error {
+	g := b.Graph
 	nodes := g.Nodes
 	g.Nodes = nil
 	for _, n := range nodes {
+		var err error
+		n.Subgraphs(func(s *graph.Graph) {
+			if err == nil {
+				err = finishGraph(b.Sub(s), opset)
+			}
+		})
+		if err != nil {
+			return err
+		}
 		if n.Op.Domain != "ai.onnxrun" || n.Op.Name != "FakeQuantize" {
 			g.Nodes = append(g.Nodes, n)
 			continue
 		}
-		if err := finish(b, n); err != nil {
+		if err := finish(b, n, opset); err != nil {
 			return err
 		}
 	}
 	return b.Err()
 }
 
-func finish(b *graph.Builder, n *graph.Node) error {
+func finish(b *graph.Builder, n *graph.Node, opset int) error {
 	x := n.In[0]
 	hi := float64(n.Float("hi"))
 	var scale *tensor.Tensor
@@ -153,7 +179,7 @@ func finish(b *graph.Builder, n *graph.Node) error {
 	}
 	s, z := b.Const(scale), b.Const(zero)
 	op := func(name string, in ...*graph.Value) *graph.Node {
-		return &graph.Node{Op: b.Registry().Lookup("", name, b.Graph.Opsets[""]), In: in}
+		return &graph.Node{Op: b.Registry().Lookup("", name, opset), In: in}
 	}
 	quantize := op("QuantizeLinear", x, s, z)
 	q := b.Name(quantize)
