@@ -99,10 +99,16 @@ func (l *c16) is(v, y *graph.Value) {
 
 // convert builds n on blocked values, if it can be and if that is of use.
 func (l *c16) convert(n *graph.Node) bool {
-	if n.Op.Domain != "" || !n.Wants(0) || len(n.In) == 0 || n.In[0] == nil {
+	if !n.Wants(0) || len(n.In) == 0 || n.In[0] == nil {
 		return false
 	}
 	l.b.Prefix(n.Label())
+	if n.Op.Domain == private && n.Op.Name == "ConvWeightGrad" {
+		return l.weightGrad(n)
+	}
+	if n.Op.Domain != "" {
+		return false
+	}
 	switch rule := c16Rules[n.Op.Name]; {
 	case n.Op.Name == "Conv":
 		return l.conv(n)

@@ -51,6 +51,7 @@ var all = [][]*graph.Op{
 	convInteger,
 	convTranspose,
 	convWeightGrad,
+	convWeightGradC16,
 	convWinograd,
 	cos,
 	cosh,

@@ -39,6 +39,7 @@ var families = map[string]func(){
 	"transpose":  transpose,
 	"tree":       tree,
 	"vec":        vecUnary,
+	"weights":    weights,
 	"winograd":   winograd,
 }
 
