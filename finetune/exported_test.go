@@ -1,15 +1,19 @@
 package finetune_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/adapter"
+	"github.com/onnxrun/onnxrun/finetune/compress"
 	"github.com/onnxrun/onnxrun/finetune/loss"
 	"github.com/onnxrun/onnxrun/finetune/optim"
 	"github.com/onnxrun/onnxrun/graph"
@@ -18,8 +22,30 @@ import (
 	"github.com/onnxrun/onnxrun/onnx"
 )
 
-// TestTrainedExports trains every model of the folder ONNXRUN_MODELS for a few steps, as a whole and by adapters that are then merged, and leaves in ONNXRUN_EXPORT what is
-// saved, with inputs and outputs, for scripts/trained_ort.py to compare with ONNX Runtime. Models that do not train are listed.
+// tuning is a way to fine-tune a model. It prepares the model, and returns what is left to do when the training is over, or nil. It returns an error for
+// a model that the way is not for.
+type tuning func(m *finetune.Model, feeds map[string]*tensor.Tensor) (finish func() error, err error)
+
+var tunings = []struct {
+	name string
+	tuning
+}{
+	{"whole", func(*finetune.Model, map[string]*tensor.Tensor) (func() error, error) { return nil, nil }},
+	{"head", newHead},
+	{"lora", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit}, false)},
+	{"lora-merged", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit}, true)},
+	{"dora", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, DoRA: true, Init: adapter.RandomInit}, false)},
+	{"dora-merged", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, DoRA: true, Init: adapter.RandomInit}, true)},
+	{"ia3", adapted(adapter.Config{Type: adapter.IA3}, false)},
+	{"ia3-merged", adapted(adapter.Config{Type: adapter.IA3}, true)},
+	{"prompt", adapted(adapter.Config{Type: adapter.PromptTuning, VirtualTokens: 3}, false)},
+	{"prefix", adapted(adapter.Config{Type: adapter.PrefixTuning, VirtualTokens: 3}, false)},
+	{"pruned", prune},
+	{"int8", quantize},
+}
+
+// TestTrainedExports fine-tunes every model of the folder ONNXRUN_MODELS in every way for a few steps, and leaves in ONNXRUN_EXPORT what is saved, with inputs
+// and outputs, for scripts/trained_ort.py to compare with ONNX Runtime. Models that do not train are skipped with the reason.
 func TestTrainedExports(t *testing.T) {
 	from, to := os.Getenv("ONNXRUN_MODELS"), os.Getenv("ONNXRUN_EXPORT")
 	if from == "" || to == "" {
@@ -33,8 +59,16 @@ func TestTrainedExports(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".onnx")
 		t.Run(name, func(t *testing.T) {
 			feeds := readInputs(t, strings.TrimSuffix(file, ".onnx")+".npz")
-			trainAndExport(t, file, filepath.Join(to, name), feeds, false)
-			trainAndExport(t, file, filepath.Join(to, name+"+lora"), feeds, true)
+			for _, w := range tunings {
+				left := true
+				t.Run(w.name, func(t *testing.T) {
+					tuneAndExport(t, file, filepath.Join(to, name+"+"+w.name), feeds, w.tuning)
+					left = false
+				})
+				if left && w.name == "whole" {
+					return
+				}
+			}
 		})
 	}
 }
@@ -51,14 +85,101 @@ func leaveOut(t *testing.T, err error) {
 	if errors.Is(err, graph.ErrShape) {
 		t.Skip("gives outputs of another size after a step, which the target does not follow: ", err)
 	}
+	if bad := (*finetune.NotFinite)(nil); errors.As(err, &bad) {
+		t.Skip("has no finite loss: ", err) // as of logarithms of weights that are pruned
+	}
 	if errors.Is(err, graph.ErrUnsupported) {
 		t.Skip("is not supported: ", err)
 	}
 	t.Fatal(err)
 }
 
-// trainAndExport trains the first output that is floating point towards zeros.
-func trainAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tensor, lora bool) {
+// adapted adds an adapter to all linear layers, or where its type wants it.
+func adapted(c adapter.Config, merge bool) tuning {
+	return func(m *finetune.Model, _ map[string]*tensor.Tensor) (func() error, error) {
+		set, err := adapter.New(m)
+		if err != nil {
+			return nil, err
+		}
+		if c.VirtualTokens == 0 {
+			c.Targets = []string{adapter.AllLinear}
+		}
+		if _, err := set.Add("default", c); err != nil {
+			return nil, err
+		}
+		if !merge {
+			return nil, nil
+		}
+		return set.Merge, nil
+	}
+}
+
+// newHead replaces what follows the input of the last linear layer by a layer of three classes.
+func newHead(m *finetune.Model, _ map[string]*tensor.Tensor) (func() error, error) {
+	if m.NewHead("", finetune.Head{Classes: 3}) == nil {
+		return nil, nil
+	}
+	return nil, m.NewHead("", finetune.Head{Classes: 3, Pool: true})
+}
+
+// matrices are the parameters of linear layers, convolutions and embeddings.
+func matrices(m *finetune.Model) []*finetune.Param {
+	return slices.DeleteFunc(m.Trained(), func(p *finetune.Param) bool { return p.Value.Const.Rank() < 2 })
+}
+
+func prune(m *finetune.Model, _ map[string]*tensor.Tensor) (func() error, error) {
+	return nil, compress.Magnitude(matrices(m), 0.5, false)
+}
+
+// quantize trains for int8: weights, and what linear layers and convolutions read, in the range that they have for feeds.
+func quantize(m *finetune.Model, feeds map[string]*tensor.Tensor) (func() error, error) {
+	observed, outs := m.Graph.Clone(), map[string]bool{}
+	for _, v := range observed.Outputs {
+		outs[v.Name] = true
+	}
+	read := map[string]bool{}
+	for _, n := range observed.Nodes {
+		if n.Op.Domain != "" || !slices.Contains([]string{"MatMul", "Gemm", "Conv"}, n.Op.Name) {
+			continue
+		}
+		for _, v := range n.In[:2] {
+			if v.Const == nil && !outs[v.Name] && !slices.Contains(observed.Inputs, v) {
+				observed.Outputs, outs[v.Name] = append(observed.Outputs, v), true
+			}
+			read[v.Name] = v.Const == nil
+		}
+	}
+	watch, err := finetune.New(observed)
+	if err != nil {
+		return nil, err
+	}
+	values, err := watch.Run(context.Background(), feeds)
+	if err != nil {
+		return nil, err
+	}
+	ranges := map[string]compress.Range{}
+	for name, activation := range read {
+		x := values[name]
+		if x == nil {
+			x = feeds[name]
+		}
+		if !activation || x == nil || x.DType() != tensor.Float32 {
+			continue
+		}
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for i := range x.Len() {
+			lo, hi = min(lo, x.Float(i)), max(hi, x.Float(i))
+		}
+		ranges[name] = compress.RangeOf(lo, hi)
+	}
+	if err := compress.FakeQuantize(m, matrices(m), ranges); err != nil {
+		return nil, err
+	}
+	return func() error { return compress.Finish(m) }, nil
+}
+
+// tuneAndExport trains the first output that is floating point towards zeros.
+func tuneAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tensor, how tuning) {
 	g, err := onnx.Load(file)
 	if err != nil {
 		leaveOut(t, err)
@@ -66,6 +187,10 @@ func trainAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tens
 	m, err := finetune.New(g)
 	if err != nil {
 		leaveOut(t, err)
+	}
+	finish, err := how(m, feeds)
+	if err != nil {
+		t.Skip("is not a model for this: ", err)
 	}
 	out, err := m.Run(context.Background(), feeds)
 	if err != nil {
@@ -86,16 +211,6 @@ func trainAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tens
 	for k, v := range feeds {
 		batch[k] = v
 	}
-	var set *adapter.Set
-	if lora {
-		if set, err = adapter.New(m); err == nil {
-			_, err = set.Add("default", adapter.LoRAConfig(4, "all-linear"))
-		}
-		if err != nil {
-			t.Log("no adapters: ", err)
-			return
-		}
-	}
 	l, err := loss.New("mse", map[string]any{"output": at})
 	if err != nil {
 		t.Fatal(err)
@@ -109,11 +224,16 @@ func trainAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tens
 			leaveOut(t, err)
 		}
 	}
-	if set != nil {
-		if err := set.Merge(); err != nil {
-			t.Fatal(err)
+	if finish != nil {
+		if err := finish(); err != nil {
+			leaveOut(t, err)
 		}
 	}
+	export(t, m, to, feeds)
+}
+
+// export saves the model, and what the session of the file computes.
+func export(t *testing.T, m *finetune.Model, to string, feeds map[string]*tensor.Tensor) {
 	if err := m.Save(to + ".onnx"); err != nil {
 		t.Fatal(err)
 	}
@@ -125,16 +245,24 @@ func trainAndExport(t *testing.T, file, to string, feeds map[string]*tensor.Tens
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err = saved.Run(context.Background(), feeds); err != nil {
+	out, err := saved.Run(context.Background(), feeds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := m.Run(context.Background(), feeds)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var arrays []npy.Named
-	for k, v := range feeds {
-		arrays = append(arrays, npy.Named{Name: "in/" + k, Tensor: v})
+	for _, v := range again.Inputs { // a new head may need fewer of them
+		arrays = append(arrays, npy.Named{Name: "in/" + v.Name, Tensor: feeds[v.Name]})
 	}
 	for k, v := range out {
 		if v.DType().IsContainer() {
 			t.Skip("has an output that is no array: ", k)
+		}
+		if b := before[k]; v.DType() != tensor.String && !bytes.Equal(v.Bytes(), b.Bytes()) {
+			t.Errorf("%s of the file is not that of the model", k)
 		}
 		arrays = append(arrays, npy.Named{Name: "out/" + k, Tensor: v})
 	}

@@ -142,6 +142,11 @@ var passCases = []passCase{
 		b.Const(tensor.Ints(1, 2, 3))
 		b.Output(b.OpN(2, "MaxPool", x, graph.Ints("kernel_shape", 2, 2))[0])
 	}},
+	{"prune_batchnorm", []pass.Pass{{Name: "prune", Run: pass.Prune}}, func(b *graph.Builder) { // in training mode all outputs stay
+		x := b.Input("x", matrix(graph.Dims(2, 1, 4, 4)...))
+		args := []graph.Arg{x, fill(b, 1, 1), fill(b, 0.5, 1), fill(b, 0.25, 1), fill(b, 2, 1)}
+		b.Output(b.OpN(3, "BatchNormalization", append(args, graph.Int("training_mode", 1))...)[0])
+	}},
 }
 
 func TestPasses(t *testing.T) {

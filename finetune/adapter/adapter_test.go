@@ -314,6 +314,50 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestUnknownType: an adapter for a layer behind an operator without a definition, whose type is not known, is refused.
+func TestUnknownType(t *testing.T) {
+	b := graph.NewBuilder(ops.Registry(), &graph.Graph{Opsets: map[string]int{"": 17, "com.example": 1}})
+	x := b.Input("x", graph.TensorType(tensor.Float32, graph.Sym("n"), graph.Size(6)))
+	n := &graph.Node{Op: &graph.Op{Domain: "com.example", Name: "Mystery"}, In: []*graph.Value{x}}
+	mystery := b.Name(n)
+	b.Append(n, mystery)
+	for _, name := range []string{"a.weight", "b.weight"} {
+		w := b.Const(wave(1, 6, 6))
+		w.Name = name
+		mystery = b.Op("MatMul", mystery, w)
+	}
+	b.Output(mystery)
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	for _, c := range []Config{{Type: LoRA, R: 2, Targets: []string{"a"}}, {Type: LoRA, R: 2, DoRA: true, Targets: []string{"a"}}} {
+		s, err := New(must(finetune.New(b.Graph)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add("x", c); err == nil || !strings.Contains(err.Error(), "type error") {
+			t.Errorf("DoRA %v: %v, want a type error", c.DoRA, err)
+		}
+	}
+}
+
+// TestPromptPast: a model that goes on from the keys and values of earlier tokens is none for prompts.
+func TestPromptPast(t *testing.T) {
+	b := graph.NewBuilder(ops.Registry(), &graph.Graph{Opsets: map[string]int{"": 17}})
+	ids := b.Input("input_ids", graph.TensorType(tensor.Int64, graph.Sym("batch"), graph.Sym("tokens")))
+	past := b.Input("past_key_values.0.key", graph.TensorType(tensor.Float32, graph.Sym("batch"), graph.Sym("past"), graph.Size(6)))
+	table := b.Const(wave(1, 11, 6))
+	table.Name = "embed.weight"
+	b.Output(b.Op("Concat", past, b.Op("Gather", table, ids), graph.Int("axis", 1)))
+	s, err := New(must(finetune.New(b.Graph)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Add("x", Config{Type: PromptTuning, VirtualTokens: 2}); err == nil || !strings.Contains(err.Error(), "goes on from a past") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestBadFolders(t *testing.T) {
 	config := `{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["mid"]}`
 	weights := func(list ...safetensors.Named) []byte {

@@ -106,6 +106,9 @@ func (t *target) applyLinear(e *edit, dropout float64) {
 				y = e.op("Sub", y, s.node.In[2])
 			}
 			g := t.gain(e)
+			if e.err() != nil {
+				return nil
+			}
 			more := e.op("Mul", y, e.op("Sub", g, e.b.Scalar(g.Type.DType, 1)))
 			return e.op("Add", was, e.op("Add", more, e.op("Mul", h, g)))
 		})

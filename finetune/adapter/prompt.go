@@ -64,6 +64,9 @@ func (s *Set) findTokens(c *Config) (*tokens, error) {
 		return nil, fmt.Errorf("the input %q has the fixed length %s: prompts want a model whose sequence length is free", best.ids.Name, length)
 	}
 	for _, v := range g.Inputs {
+		if strings.Contains(strings.ToLower(v.Name), "past") {
+			return nil, fmt.Errorf("the model goes on from a past, %q: it would read the prompt again with each part of a sequence; prompts want a model of whole sequences", v.Name)
+		}
 		if d := v.Type.Shape; len(d) == 2 && d[1].Equal(length) || v == best.ids {
 			best.inputs = append(best.inputs, v)
 		}

@@ -42,7 +42,7 @@ func prune(g *graph.Graph, read map[*graph.Value]bool) bool {
 			continue
 		}
 		for k, v := range n.Out {
-			if v != nil && !read[v] && !required(n.Op, k) {
+			if v != nil && !read[v] && !required(n, k) {
 				n.Out[k] = nil
 				changed = true
 			}
@@ -62,11 +62,15 @@ func prune(g *graph.Graph, read map[*graph.Value]bool) bool {
 	return changed
 }
 
-// required reports whether an operator always has its output k, as far as its signature says.
-func required(o *graph.Op, k int) bool {
-	if !o.Known() || o.Sig == "" && o.Base == nil {
+// required reports whether a node always has its output k, as far as the operator's signature says. BatchNormalization has optional outputs, but in training
+// mode the standard knows it with all of them only: files without them end the process of some readers, and before opset 14 they are what asks for training.
+func required(n *graph.Node, k int) bool {
+	if !n.Op.Known() || n.Op.Sig == "" && n.Op.Base == nil {
 		return true
 	}
-	out := o.Signature().Out
+	if n.Op.Domain == "" && n.Op.Name == "BatchNormalization" && (n.Op.Since < 14 || n.Bool("training_mode")) {
+		return true
+	}
+	out := n.Op.Signature().Out
 	return k >= len(out) || !out[k].Optional
 }
