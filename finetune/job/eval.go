@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/onnxrun/onnxrun/finetune"
 	"github.com/onnxrun/onnxrun/finetune/data"
@@ -37,7 +38,7 @@ func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
 	if len(j.Metrics) == 0 && ofClasses(j.Loss.Name) {
 		j.Metrics = []string{"accuracy"}
 	}
-	g, err := j.load()
+	g, err := j.load(io.Discard)
 	if err != nil {
 		return Evaluation{}, err
 	}

@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 
 	"github.com/onnxrun/onnxrun/finetune"
@@ -15,17 +16,33 @@ import (
 	"github.com/onnxrun/onnxrun/onnx"
 )
 
-// load reads the model, or makes a new one.
-func (j *Job) load() (*graph.Graph, error) {
-	if j.New.Name == "" {
-		return onnx.Load(j.Model)
+// load reads the model, or makes a new one. One for batches of a fixed size is changed to take any.
+func (j *Job) load(w io.Writer) (*graph.Graph, error) {
+	if j.New.Name != "" {
+		return models.New(j.New.Name, j.New.Params, j.Seed)
 	}
-	return models.New(j.New.Name, j.New.Params, j.Seed)
+	g, err := onnx.Load(j.Model)
+	if err != nil {
+		return nil, err
+	}
+	n := finetune.FixedBatch(g)
+	if n == 0 || n == j.Batch && n == 1 {
+		return g, nil
+	}
+	free, err := finetune.FreeBatch(g)
+	if err != nil && n == j.Batch {
+		return g, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w; take batches of %d, of which accumulate makes larger updates", err, n)
+	}
+	fmt.Fprintf(w, "%s is for batches of %d: its batch axis was freed, in the tuned model too\n", j.Model, n)
+	return free, nil
 }
 
 // prepare loads the model and makes of it what the job says: a new head, an adapter, parameters that do not train.
-func (j *Job) prepare() (*finetune.Model, *adapter.Adapter, error) {
-	g, err := j.load()
+func (j *Job) prepare(w io.Writer) (*finetune.Model, *adapter.Adapter, error) {
+	g, err := j.load(w)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,7 +35,7 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 	if err := j.check(); err != nil {
 		return Result{}, err
 	}
-	m, a, err := j.prepare()
+	m, a, err := j.prepare(w)
 	if err != nil {
 		return Result{}, err
 	}
