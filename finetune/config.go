@@ -26,6 +26,8 @@ type Config struct {
 	Segments int
 	Threads  int    // 0: one per processor
 	Seed     uint64 // of dropout
+	// ExactConv computes convolutions and their gradients as sums of products only, see [runtime.WithExactConv].
+	ExactConv bool
 	// Profile is called after every node, as by [runtime.WithProfile]. nil costs nothing.
 	Profile func(runtime.Event)
 }

@@ -76,6 +76,9 @@ func NewStep(m *Model, cfg Config) (*Step, error) {
 	if cfg.Threads > 0 {
 		opts = append(opts, runtime.WithThreads(cfg.Threads))
 	}
+	if cfg.ExactConv {
+		opts = append(opts, runtime.WithExactConv())
+	}
 	if cfg.Profile != nil {
 		opts = append(opts, runtime.WithProfile(cfg.Profile))
 	}

@@ -75,6 +75,35 @@ func TestFuseConv(t *testing.T) {
 	}, pass.FuseConv)
 }
 
+// TestC16Varying: convolutions whose weights are no constants, as in training, pack them in the run; also those of a transposed convolution of stride 1.
+func TestC16Varying(t *testing.T) {
+	of := func(b formBuilder, x *graph.Value, shape ...int) *graph.Value {
+		return b.op("Mul", b.weights(0, shape...), b.op("Sigmoid", b.op("ReduceMean", x, graph.Int("keepdims", 0))))
+	}
+	pads := graph.Ints("pads", 1, 1, 1, 1)
+	image := matrix(graph.Sym("batch"), graph.Size(16), graph.Size(8), graph.Size(9))
+	conv := func(b formBuilder, x *graph.Value) *graph.Value {
+		return b.Op("Relu", b.Op("Conv", x, of(b, x, 32, 16, 3, 3), pads))
+	}
+	gradient := func(b formBuilder, x *graph.Value) *graph.Value {
+		return b.Op("ConvTranspose", x, of(b, x, 16, 48, 3, 3), pads)
+	}
+	checkForms(t, image, []form{
+		{"convolution", "ReduceMean Sigmoid Mul BlockC16 ConvWinograd UnblockC16", conv},
+		{"gradient", "ReduceMean Sigmoid Mul BlockC16 ConvWinograd UnblockC16", gradient},
+		{"stride", "ReduceMean Sigmoid Mul BlockC16 PackConvDirect ConvDirect UnblockC16", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.Op("Conv", x, of(b, x, 32, 16, 3, 3), pads, graph.Ints("strides", 2, 2))
+		}},
+		{"each channel", "ReduceMean Sigmoid Mul BlockC16 PackConvDepthwise ConvDepthwise UnblockC16", func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.Op("Conv", x, of(b, x, 16, 1, 3, 3), pads, graph.Int("group", 16))
+		}},
+	}, pass.SubPixel, pass.C16)
+	checkForms(t, image, []form{
+		{"exact convolution", "ReduceMean Sigmoid Mul BlockC16 PackConvDirect ConvDirect UnblockC16", conv},
+		{"exact gradient", "ReduceMean Sigmoid Mul BlockC16 PackConvDirect ConvDirect UnblockC16", gradient},
+	}, pass.SubPixel, pass.C16Exact)
+}
+
 // TestC16 looks at regions, not at the choice between ways to convolve: without Winograd, that is the same for all sizes.
 func TestC16(t *testing.T) {
 	image := matrix(graph.Sym("batch"), graph.Size(16), graph.Sym("h"), graph.Size(6))
@@ -117,7 +146,7 @@ func TestC16(t *testing.T) {
 		{"two convolutions of one input", "BlockC16 ConvDirect ConvDirect Mul UnblockC16", func(b formBuilder, x *graph.Value) *graph.Value {
 			return b.op("Mul", b.conv(x, 16, 16, 1), b.conv(x, 16, 16, 3))
 		}},
-		{"weights that vary", "Slice Conv Relu", func(b formBuilder, x *graph.Value) *graph.Value {
+		{"weights that vary with the images", "Slice Conv Relu", func(b formBuilder, x *graph.Value) *graph.Value {
 			w := b.op("Slice", x, b.Ints(0), b.Ints(1), b.Ints(0))
 			return b.op("Relu", b.Op("Conv", x, w, graph.Str("auto_pad", "SAME_UPPER")))
 		}},

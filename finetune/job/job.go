@@ -49,6 +49,7 @@ type Job struct {
 	L1         float64 `yaml:"l1,omitempty"`
 	BatchNorm  string  `yaml:"batch_norm,omitempty"` // auto, train or frozen
 	Segments   int     `yaml:"segments,omitempty"`   // of gradient checkpointing
+	Exact      bool    `yaml:"exact,omitempty"`      // convolutions are sums of products
 
 	Metrics  []string `yaml:"metrics,omitempty"`
 	Monitor  string   `yaml:"monitor,omitempty"`   // loss, or a metric: what tells the best model

@@ -114,7 +114,7 @@ func (j *Job) adapt(m *finetune.Model) (*adapter.Adapter, error) {
 // config is the training as the job says, for updates in all.
 func (j *Job) config(updates int) (finetune.Config, error) {
 	cfg := finetune.Config{Accumulate: j.Accumulate, Clip: finetune.Clip{Norm: j.ClipNorm, Value: j.ClipValue}, EMA: j.EMA,
-		Segments: j.Segments, Threads: j.Threads, Seed: j.Seed}
+		Segments: j.Segments, Threads: j.Threads, Seed: j.Seed, ExactConv: j.Exact}
 	var err error
 	if cfg.Loss, err = j.loss(); err != nil {
 		return cfg, err

@@ -11,18 +11,18 @@ type convShape struct {
 	in, out, group             int
 	kernel, strides, dilations [2]int
 	size                       [2]int // height and width of the input, 0 where unknown
-	varies                     bool   // the weights are packed in every run
+	varies                     bool   // the weights, which must be packed in every run
 }
 
-// algorithm is the operator that computes such a convolution best; its weights are packed by one named "Pack" and its name.
-func (c *convShape) algorithm(exact bool) (name string, packing []graph.Attr) {
+// algorithm is the operator that computes such a convolution best, and for minimal filtering the size of its tiles.
+func (c *convShape) algorithm(exact bool) (name string, tile int) {
 	if c.group > 1 && c.group == c.in && c.in == c.out {
-		return "ConvDepthwise", nil
+		return "ConvDepthwise", 0
 	}
-	if tile := c.winogradTile(); tile > 0 && !exact && !c.varies {
-		return "ConvWinograd", []graph.Attr{graph.Int("tile", tile)}
+	if tile := c.winogradTile(); tile > 0 && !exact {
+		return "ConvWinograd", tile
 	}
-	return "ConvDirect", nil
+	return "ConvDirect", 0
 }
 
 // conv builds a convolution on blocked values.
@@ -47,15 +47,25 @@ func (l *c16) conv(n *graph.Node) bool {
 			w = l.b.Op("Reshape", w, l.b.Ints(s[0], s[1], 1, s[2]))
 		}
 	}
-	name, packing := c.algorithm(l.exact)
-	if name == "ConvDirect" && wholeTranspose(w) {
-		w, packing = w.Def.In[0], append(packing, graph.Int("transposed", 1))
+	name, tile := c.algorithm(l.exact)
+	var transposed []graph.Attr
+	if name != "ConvDepthwise" && wholeTranspose(w) {
+		w, transposed = w.Def.In[0], []graph.Attr{graph.Int("transposed", 1)}
 	}
-	pack := []graph.Arg{w, graph.Int("group", c.group)}
-	for _, a := range packing {
-		pack = append(pack, a)
+	args := []graph.Arg{x}
+	switch {
+	case name == "ConvWinograd" && c.varies: // which packs them itself
+		args = append(args, w)
+		attrs = append(append(attrs, graph.Int("tile", tile)), transposed...)
+	case name == "ConvWinograd":
+		args = append(args, l.b.Op(private+"::PackConvWinograd", w, graph.Int("tile", tile)))
+	default:
+		pack := []graph.Arg{w, graph.Int("group", c.group)}
+		for _, a := range transposed {
+			pack = append(pack, a)
+		}
+		args = append(args, l.b.Op(private+"::Pack"+name, pack...))
 	}
-	args := []graph.Arg{x, l.b.Op(private+"::Pack"+name, pack...)}
 	if n.Has(2) {
 		l.plain(n.In[2])
 		args = append(args, n.In[2])

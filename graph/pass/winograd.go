@@ -7,6 +7,9 @@ const (
 	weightByte     = 2.5 // of reading weights
 	winogradMinIn  = 8   // fewer channels, as of a first layer, are not worth a transform
 	winogradMinOut = 16  // fewer would leave most of a panel empty
+
+	trainingBatch = 16  // images in a run of a network whose weights vary: a guess, for the choice must not depend on it
+	packWeight    = 2.5 // of packing one number of a transformed kernel that varies
 )
 
 // winogradTile is the size of the tiles with which minimal filtering computes the convolution best, or 0 for one that is better done directly.
@@ -16,11 +19,14 @@ func (c *convShape) winogradTile() int {
 		return 0
 	}
 	h, w := c.imageSize()
-	in, out := float64(c.in), float64(c.out)
-	best, cost := 0, overlap(directProduct*9*float64(h*w)*in*out, weightByte*36*in*out)
+	in, out, images, pack := float64(c.in), float64(c.out), 1., 0.
+	if c.varies {
+		images, pack = trainingBatch, packWeight
+	}
+	best, cost := 0, overlap(directProduct*9*float64(h*w)*images*in*out+pack*9*in*out, weightByte*36*in*out)
 	for _, m := range []int{2, 4} {
-		tiles, patch := float64((h+m-1)/m*((w+m-1)/m)), float64((m+2)*(m+2))
-		work := tiles * patch * (in*out + winogradPixel*(in+out))
+		tiles, patch := images*float64((h+m-1)/m*((w+m-1)/m)), float64((m+2)*(m+2))
+		work := tiles*patch*(in*out+winogradPixel*(in+out)) + pack*patch*in*out
 		if t := overlap(work, weightByte*4*patch*in*out); t < cost {
 			best, cost = m, t
 		}

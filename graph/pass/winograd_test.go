@@ -12,6 +12,11 @@ func TestWinogradTile(t *testing.T) {
 		f(&c)
 		return c
 	}
+	varying := func(channels, size int) convShape {
+		c := conv(channels, channels, size, size)
+		c.varies = true
+		return c
+	}
 	for _, c := range []struct {
 		name string
 		conv convShape
@@ -28,6 +33,10 @@ func TestWinogradTile(t *testing.T) {
 		{"unknown size, many channels", conv(512, 512, 0, 0), 2},
 		{"unknown height", conv(64, 64, 0, 100), 4},
 		{"one pixel", conv(512, 512, 1, 1), 0},
+		{"ResNet 64@16 that varies", varying(64, 16), 4},
+		{"ResNet 128@8 that varies", varying(128, 8), 4},
+		{"ResNet 256@4 that varies", varying(256, 4), 4},
+		{"ResNet 512@2 that varies", varying(512, 2), 2},
 		{"first layer", conv(3, 64, 224, 224), 0},
 		{"last layer", conv(64, 2, 224, 224), 0},
 		{"stride", change(func(c *convShape) { c.strides[1] = 2 }), 0},

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
@@ -124,33 +125,37 @@ func checkPackedAt(c *graph.Infer, i int, want ...int) error {
 	return nil
 }
 
-// expandConvC16 is a convolution of blocked activations by standard operators. unpack names the operator that gives the weights back.
-func expandConvC16(b *graph.Builder, n *graph.Node, unpack string) []*graph.Value {
+// unpackedConv is the packed weights of n, unpacked by the operator of that name.
+func unpackedConv(b *graph.Builder, n *graph.Node, unpack string) *graph.Value {
+	return b.Op(private+"::"+unpack, append(attrsOf(n, "in_channels", "channels", "group", "kernel_shape"), n.In[1])...)
+}
+
+// attrsOf are those attributes of n that have one of the names.
+func attrsOf(n *graph.Node, names ...string) (args []graph.Arg) {
+	for _, a := range n.Attrs {
+		if slices.Contains(names, a.Name) {
+			args = append(args, a)
+		}
+	}
+	return args
+}
+
+// expandConvC16 is a convolution of blocked activations by weights W [M, C/group, kH, kW], by standard operators.
+func expandConvC16(b *graph.Builder, n *graph.Node, w *graph.Value) []*graph.Value {
 	g, err := readConvC16(n)
 	if err != nil {
 		b.Fail(err)
 		return nil
 	}
-	attrs := func(names ...string) (args []graph.Arg) {
-		for _, a := range n.Attrs {
-			for _, name := range names {
-				if a.Name == name {
-					args = append(args, a)
-				}
-			}
-		}
-		return args
-	}
 	x := n.In[0]
 	if x.Type.Rank() != 4 {
 		x = b.Op(private+"::UnblockC16", x, graph.Int("channels", g.in))
 	}
-	w := b.Op(private+"::"+unpack, append(attrs("in_channels", "channels", "group", "kernel_shape"), n.In[1])...)
 	var bias *graph.Value
 	if n.Has(2) {
 		bias = n.In[2]
 	}
-	y := b.Op("Conv", append(attrs("group", "kernel_shape", "strides", "pads", "dilations"), x, w, bias)...)
+	y := b.Op("Conv", append(attrsOf(n, "group", "kernel_shape", "strides", "pads", "dilations"), x, w, bias)...)
 	if n.Has(3) {
 		y = b.Op("Add", y, b.Op(private+"::UnblockC16", n.In[3], graph.Int("channels", g.out)))
 	}

@@ -11,7 +11,7 @@ var convDepthwise = family(&graph.Op{
 	Domain: private, Name: "ConvDepthwise", Since: 1, Sig: convC16Sig,
 	Infer: inferConvDepthwise, Run: runConvDepthwise,
 	Expand: func(b *graph.Builder, n *graph.Node) []*graph.Value {
-		return expandConvC16(b, n, "UnpackConvDepthwise")
+		return expandConvC16(b, n, unpackedConv(b, n, "UnpackConvDepthwise"))
 	},
 })
 

@@ -11,7 +11,9 @@ import (
 var convDirect = family(&graph.Op{
 	Domain: private, Name: "ConvDirect", Since: 1, Sig: convC16Sig,
 	Infer: inferConvDirect, Run: runConvDirect,
-	Expand: func(b *graph.Builder, n *graph.Node) []*graph.Value { return expandConvC16(b, n, "UnpackConvDirect") },
+	Expand: func(b *graph.Builder, n *graph.Node) []*graph.Value {
+		return expandConvC16(b, n, unpackedConv(b, n, "UnpackConvDirect"))
+	},
 })
 
 func inferConvDirect(c *graph.Infer) error {

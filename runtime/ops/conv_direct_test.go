@@ -20,6 +20,7 @@ type convC16Case struct {
 	activation            string
 	alpha, beta           float32
 	packing               []graph.Attr // of the operator that packs the weights
+	varies, transposed    bool         // the convolution packs the weights itself; they are of a transposed one
 }
 
 func randomTensor(r *rand.Rand, shape ...int) *tensor.Tensor {
@@ -65,7 +66,14 @@ func testConvC16(t *testing.T, op string, cases []convC16Case, tol float64) {
 			if !c.plain {
 				in[0] = interpOne(t, x, "BlockC16", in[:1])
 			}
-			in[1] = interpOne(t, x, "Pack"+op, []*tensor.Tensor{w}, append(c.packing, graph.Int("group", c.group))...)
+			if c.varies {
+				in[1] = w
+				if c.transposed {
+					in[1] = randomTensor(r, c.in, c.out, 3, 3)
+				}
+			} else {
+				in[1] = interpOne(t, x, "Pack"+op, []*tensor.Tensor{w}, append(c.packing, graph.Int("group", c.group))...)
+			}
 			if c.bias {
 				in[2] = randomTensor(r, c.out)
 			}
@@ -77,6 +85,12 @@ func testConvC16(t *testing.T, op string, cases []convC16Case, tol float64) {
 				if v != nil {
 					attrs = append(attrs, graph.Ints(name, v...))
 				}
+			}
+			if c.varies {
+				attrs = append(attrs, c.packing...)
+			}
+			if c.transposed {
+				attrs = append(attrs, graph.Int("transposed", 1))
 			}
 			if c.alpha != 0 || c.beta != 0 {
 				attrs = append(attrs, graph.Float("alpha", c.alpha), graph.Float("beta", c.beta))

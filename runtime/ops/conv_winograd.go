@@ -8,13 +8,15 @@ import (
 
 // ConvWinograd is a 3 × 3 convolution of blocked activations (see convC16Sig), of stride 1, without dilation and in one group, by Winograd's minimal
 // filtering: a quarter (tiles of 4) or less than half (tiles of 2) of the multiplications. Weights come from PackConvWinograd, whose shape tells the size of the tiles.
+// Those that vary are W [M, C, 3, 3] as in Conv, with tile: they are packed piece by piece, and multiplied while the cache holds them. With transposed, they are
+// W [C, M, 3, 3] of the transposed convolution.
 //
 // An error is relative to the largest values of the patch that a result comes from, not to those below its own kernel. So where a patch
 // holds an infinity or NaN, or magnitudes near the largest float32, all results of its tile may become NaN.
 var convWinograd = family(&graph.Op{
-	Domain: private, Name: "ConvWinograd", Since: 1, Sig: convC16Sig,
+	Domain: private, Name: "ConvWinograd", Since: 1, Sig: convC16Sig + "; tile int = 0; transposed int = 0",
 	Infer: inferConvWinograd, Run: runConvWinograd,
-	Expand: func(b *graph.Builder, n *graph.Node) []*graph.Value { return expandConvC16(b, n, "UnpackConvWinograd") },
+	Expand: expandConvWinograd,
 })
 
 func inferConvWinograd(c *graph.Infer) error {
@@ -25,15 +27,32 @@ func inferConvWinograd(c *graph.Infer) error {
 	if g.group != 1 || g.Kernel != [3]int{1, 3, 3} || g.Stride != [3]int{1, 1, 1} || g.Dilation != [3]int{1, 1, 1} {
 		return graph.Unsupportedf("kernel %v, strides %v, dilations %v in %d groups by minimal filtering", g.Kernel[1:], g.Stride[1:], g.Dilation[1:], g.group)
 	}
-	tile, err := winogradTile(c.Type(1))
-	if err != nil {
+	tile, varies, err := winogradTile(c.Node, c.Type(1))
+	switch {
+	case err != nil:
 		return err
+	case !varies:
+		return checkPacked(c, (tile+2)*(tile+2), g.in, (g.out+15)/16*16)
+	case c.Node.Bool("transposed"):
+		return checkPacked(c, g.in, g.out, 3, 3)
 	}
-	return checkPacked(c, (tile+2)*(tile+2), g.in, (g.out+15)/16*16)
+	return checkPacked(c, g.out, g.in, 3, 3)
 }
 
-// winogradTile is the size of the tiles that packed weights are for.
-func winogradTile(t graph.Type) (int, error) {
+// winogradTile is the size of the tiles of a ConvWinograd with weights of type w, and whether these vary.
+func winogradTile(n *graph.Node, w graph.Type) (tile int, varies bool, err error) {
+	switch tile = n.Int("tile"); tile {
+	case 0:
+		tile, err = packedTile(w)
+		return tile, false, err
+	case 2, 4:
+		return tile, true, nil
+	}
+	return 0, false, graph.Invalidf("tile is %d", tile)
+}
+
+// packedTile is the size of the tiles that packed weights are for.
+func packedTile(t graph.Type) (int, error) {
 	switch {
 	case t.Rank() == 3 && t.Shape[0].Is(36):
 		return 4, nil
@@ -43,19 +62,33 @@ func winogradTile(t graph.Type) (int, error) {
 	return 0, graph.Shapef("%s are no packed weights for minimal filtering", t)
 }
 
+func expandConvWinograd(b *graph.Builder, n *graph.Node) []*graph.Value {
+	if n.Int("tile") == 0 {
+		return expandConvC16(b, n, unpackedConv(b, n, "UnpackConvWinograd"))
+	}
+	w := n.In[1]
+	if n.Bool("transposed") {
+		w = b.Op(private+"::PhaseWeights", w, graph.Ints("first", 0, 0), graph.Ints("taps", 3, 3))
+	}
+	return expandConvC16(b, n, w)
+}
+
 // winogradPlan is what a ConvWinograd derives from the shapes. A piece of work is a block of tiles, from the input to the output, so that what is between
 // stays in the second-level cache. Where there are too few tiles for that, all of them are transformed first, and a piece of what follows is
-// a panel of output channels: each thread reads only its part of the weights.
+// a panel of output channels: each thread reads only its part of the weights. It is also the way to go where weights vary and are much larger than the patches, for each panel
+// can then be packed by the thread that multiplies with it.
 type winogradPlan struct {
 	kernel.Winograd
 	convC16
-	block  int  // tiles of a block
-	shared bool // there is but one block
-	part   int  // tiles of a piece of its products
-	groups int  // of input blocks, pieces of its transform
-	sizeV  int  // of a block
-	sizeM  int  // of a piece
-	panels int
+	kernels     kernel.WinogradKernels // those that vary
+	varies, own bool                   // own: panels are packed by the pieces that need them
+	block       int                    // tiles of a block
+	shared      bool                   // there is but one block
+	part        int                    // tiles of a piece of its products
+	groups      int                    // of input blocks, pieces of its transform
+	sizeV       int                    // of a block
+	sizeM       int                    // of a piece
+	panels      int
 }
 
 func planWinograd(c *graph.Ctx) (*winogradPlan, error) {
@@ -67,11 +100,16 @@ func planWinograd(c *graph.Ctx) (*winogradPlan, error) {
 	if err := g.bind(s[:4]); err != nil {
 		return nil, err
 	}
-	tile, err := winogradTile(graph.TypeOf(c.In[1]))
+	tile, varies, err := winogradTile(c.Node, graph.TypeOf(c.In[1]))
 	if err != nil {
 		return nil, err
 	}
-	p := &winogradPlan{convC16: g}
+	p := &winogradPlan{convC16: g, varies: varies}
+	p.kernels = kernel.WinogradKernels{Tile: tile, Out: g.out, In: g.in, Rows: g.in, Transposed: c.Node.Bool("transposed")}
+	if varies {
+		p.kernels.Rows = g.in | 1
+	}
+	p.Rows = p.kernels.Rows
 	if p.Act, err = activationOf(c.Node); err != nil {
 		return nil, err
 	}
@@ -90,10 +128,14 @@ const winogradRows = 16
 // share decides how the work is cut. Results do not depend on it.
 func (p *winogradPlan) share(workers int) {
 	tiles := p.Tiles()
-	if p.shared = tiles <= winogradRows*workers; p.shared {
+	blocks := (tiles + p.Block() - 1) / p.Block()
+	p.shared = tiles <= winogradRows*workers
+	if all, _ := p.Sizes(tiles); p.varies && !p.shared { // V is read for each panel, or packed weights are written and read for each block
+		p.shared = p.panels*all < (2+blocks)*kernel.WinogradLen(p.Tile, p.convC16.out, p.kernels.Rows)
+	}
+	if p.shared {
 		p.block = tiles
 	} else {
-		blocks := (tiles + p.Block() - 1) / p.Block()
 		if blocks < 4*workers {
 			blocks = (blocks + workers - 1) / workers * workers
 		}
@@ -103,6 +145,7 @@ func (p *winogradPlan) share(workers int) {
 	if n := p.panels; p.shared && n < workers { // not a panel for everybody
 		p.part = max(1, (tiles*n+workers-1)/workers)
 	}
+	p.own = p.varies && p.shared && p.part == p.block
 	p.sizeV, _ = p.Sizes(p.block)
 	_, p.sizeM = p.Sizes(p.part)
 	p.groups = min((p.Winograd.In+15)/16, 2*workers)
@@ -110,7 +153,7 @@ func (p *winogradPlan) share(workers int) {
 
 type winogradArgs struct {
 	*winogradPlan
-	v, m []float32
+	v, m, u []float32 // u: the packed weights, or a panel of them for each worker
 }
 
 func runConvWinograd(c *graph.Ctx) error {
@@ -140,7 +183,10 @@ func runConvWinograd(c *graph.Ctx) error {
 	if a.m, err = graph.Scratch[float32](c, workers*p.sizeM); err != nil {
 		return err
 	}
-	p.X, p.U, p.Y, p.Residual = tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1]), tensor.Data[float32](y), nil
+	if a.u, err = p.packed(c); err != nil {
+		return err
+	}
+	p.X, p.Y, p.Residual = tensor.Data[float32](c.In[0]), tensor.Data[float32](y), nil
 	if c.Has(3) {
 		p.Residual = tensor.Data[float32](c.In[3])
 	}
@@ -153,8 +199,31 @@ func runConvWinograd(c *graph.Ctx) error {
 	} else {
 		graph.Parallel(c, (p.Tiles()+p.block-1)/p.block, 1, winogradBlocks{a})
 	}
-	p.X, p.U, p.Y, p.Residual, p.Bias = nil, nil, nil, nil, nil
+	p.X, p.Y, p.Residual, p.Bias, p.kernels.W = nil, nil, nil, nil, nil
 	return nil
+}
+
+// packed are the packed weights, or memory for a panel of them for each worker.
+func (p *winogradPlan) packed(c *graph.Ctx) ([]float32, error) {
+	w := tensor.Data[float32](c.In[1])
+	if !p.varies {
+		return w, nil
+	}
+	p.kernels.W = w
+	if p.own {
+		return graph.Scratch[float32](c, c.Exec().Workers()*p.panelLen())
+	}
+	u, err := graph.Scratch[float32](c, kernel.WinogradLen(p.Tile, p.convC16.out, p.kernels.Rows))
+	if err != nil {
+		return nil, err
+	}
+	graph.Parallel(c, packPieces(&p.kernels), 1, packWinogradArgs{p.kernels, u})
+	return u, nil
+}
+
+// panelLen is the most elements of a panel of packed weights.
+func (p *winogradPlan) panelLen() int {
+	return kernel.WinogradLen(p.Tile, kernel.WinogradWidth(p.convC16.out), p.kernels.Rows)
 }
 
 // memory is the M of a worker.
@@ -170,7 +239,7 @@ func (a *winogradBlocks) Do(worker, lo, hi int) {
 		n := min(a.block, a.Tiles()-first)
 		a.Transform(v, first, n, first, first+n, 0, (a.Winograd.In+15)/16)
 		for j := range a.panels {
-			a.Multiply(v, a.memory(worker), first, n, first, first+n, j)
+			a.Multiply(v, a.memory(worker), a.kernels.Panel(a.u, j), first, n, first, first+n, j)
 		}
 	}
 }
@@ -189,7 +258,14 @@ type winogradPanels struct{ winogradArgs }
 func (a *winogradPanels) Do(worker, lo, hi int) {
 	for i := lo; i < hi; i++ {
 		t0, j := i/a.panels*a.part, i%a.panels
-		a.Multiply(a.v, a.memory(worker), 0, a.block, t0, min(t0+a.part, a.block), j)
+		u := a.u
+		if a.own {
+			u = u[worker*a.panelLen():][:a.panelLen()]
+			a.kernels.Pack(u, j, 0, a.convC16.in)
+		} else {
+			u = a.kernels.Panel(u, j)
+		}
+		a.Multiply(a.v, a.memory(worker), u, 0, a.block, t0, min(t0+a.part, a.block), j)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
-// PackConvWinograd transforms weights W [M, C, 3, 3] for ConvWinograd, in float64, to U [(tile + 2)², C, 16·⌈M/16⌉] in panels of output channels, whose size
+// PackConvWinograd transforms weights W [M, C, 3, 3] for ConvWinograd to U [(tile + 2)², C, 16·⌈M/16⌉] in panels of output channels, whose size
 // depends on the instruction set: [panel, position of the patch, C, channel of the panel]. tile is 4 or 2.
 var packConvWinograd = family(&graph.Op{
 	Domain: private, Name: "PackConvWinograd", Since: 1,
@@ -48,7 +48,7 @@ func inferUnpackWinograd(c *graph.Infer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := winogradTile(c.Type(0)); err != nil {
+	if _, err := packedTile(c.Type(0)); err != nil {
 		return err
 	}
 	p := c.Type(0).Shape
@@ -59,23 +59,37 @@ func inferUnpackWinograd(c *graph.Infer) error {
 	return nil
 }
 
-type packWinogradArgs struct {
-	w, p          []float32
-	tile, out, in int
-}
-
-func (a *packWinogradArgs) Do(_, lo, hi int) {
-	kernel.PackWinograd(a.p, a.w, a.tile, a.out, a.in, lo, hi)
-}
-
 func runPackWinograd(c *graph.Ctx) error {
-	a := packWinogradArgs{w: tensor.Data[float32](c.In[0]), p: tensor.Data[float32](c.Out[0]), tile: c.Node.Int("tile"), out: c.In[0].Dim(0), in: c.In[0].Dim(1)}
-	graph.Parallel(c, kernel.WinogradPanels(a.out), 1, a)
+	s := c.In[0].Shape()
+	k := kernel.WinogradKernels{W: tensor.Data[float32](c.In[0]), Tile: c.Node.Int("tile"), Out: s[0], In: s[1], Rows: s[1]}
+	graph.Parallel(c, packPieces(&k), 1, packWinogradArgs{k, tensor.Data[float32](c.Out[0])})
 	return nil
 }
 
+// winogradPackChannels is how many input channels of a panel are packed in one go.
+const winogradPackChannels = 128
+
+// packPieces is the number of pieces in which kernels are packed: panels, and of each of them some input channels at a time.
+func packPieces(k *kernel.WinogradKernels) int {
+	return kernel.WinogradPanels(k.Out) * ((k.In + winogradPackChannels - 1) / winogradPackChannels)
+}
+
+// packWinogradArgs packs all kernels to u.
+type packWinogradArgs struct {
+	kernel.WinogradKernels
+	u []float32
+}
+
+func (a *packWinogradArgs) Do(_, lo, hi int) {
+	panels := kernel.WinogradPanels(a.Out)
+	for i := lo; i < hi; i++ {
+		j, c := i%panels, i/panels*winogradPackChannels
+		a.Pack(a.Panel(a.u, j), j, c, min(c+winogradPackChannels, a.In))
+	}
+}
+
 func runUnpackWinograd(c *graph.Ctx) error {
-	tile, err := winogradTile(graph.TypeOf(c.In[0]))
+	tile, err := packedTile(graph.TypeOf(c.In[0]))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -34,19 +35,34 @@ func TestConvWinograd(t *testing.T) {
 			c := &cases[i]
 			c.group, c.kernel, c.packing = 1, k(3, 3), of
 		}
+		for i, c := range cases[len(cases)-11:] {
+			c.name, c.varies, c.transposed = c.name+"_varies", true, i%2 == 0
+			cases = append(cases, c)
+		}
+		for _, turned := range []bool{false, true} { // larger than their patches, and not; an odd number of channels
+			cases = append(cases,
+				convC16Case{name: fmt.Sprint(name, "large_weights", turned), batch: 3, in: 257, out: 100, h: 4, w: 4, group: 1, kernel: k(3, 3), pads: k(1, 1, 1, 1), packing: of, varies: true, transposed: turned},
+				convC16Case{name: fmt.Sprint(name, "large_images", turned), batch: 4, in: 130, out: 48, h: 40, w: 23, group: 1, kernel: k(3, 3), pads: k(1, 1, 1, 1), bias: true, packing: of, varies: true, transposed: turned})
+		}
 	}
 	testConvC16(t, "ConvWinograd", cases, 1e-3)
 }
 
-// TestConvWinogradBatch: an image has the same result, bit for bit, alone and among others.
+// TestConvWinogradBatch: an image has the same result, bit for bit, alone and among others, and whether weights were packed before or are in the run.
 func TestConvWinogradBatch(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	x := &optest.Interp{Reg: Registry(), Threads: 2}
 	for _, tile := range []int{2, 4} {
-		w := interpOne(t, x, "PackConvWinograd", []*tensor.Tensor{randomTensor(r, 48, 32, 3, 3)}, graph.Int("tile", tile))
-		attrs := []graph.Attr{graph.Int("in_channels", 32), graph.Int("channels", 48), graph.Ints("kernel_shape", 3, 3), graph.Ints("pads", 1, 1, 1, 1)}
+		w := randomTensor(r, 48, 32, 3, 3)
+		attrs := []graph.Attr{graph.Int("tile", tile), graph.Int("in_channels", 32), graph.Int("channels", 48), graph.Ints("kernel_shape", 3, 3), graph.Ints("pads", 1, 1, 1, 1)}
 		all := randomTensor(r, 5, 2, 11, 9, 16)
 		y := tensor.Data[float32](interpOne(t, x, "ConvWinograd", []*tensor.Tensor{all, w}, attrs...))
+		packed := interpOne(t, x, "PackConvWinograd", []*tensor.Tensor{w}, attrs[0])
+		for k, v := range tensor.Data[float32](interpOne(t, x, "ConvWinograd", []*tensor.Tensor{all, packed}, attrs[1:]...)) {
+			if v != y[k] {
+				t.Fatalf("tile %d, element %d: %v with packed weights, %v where they are packed in the run", tile, k, v, y[k])
+			}
+		}
 		for i := range 5 {
 			n := all.Len() / 5
 			one := tensor.Must(tensor.Of(tensor.Data[float32](all)[i*n:(i+1)*n], 1, 2, 11, 9, 16))
@@ -88,8 +104,11 @@ func TestConvWinogradErrors(t *testing.T) {
 		"stride":   {p, []graph.Attr{graph.Ints("kernel_shape", 3, 3), graph.Ints("strides", 2, 1)}, graph.ErrUnsupported},
 		"dilation": {p, []graph.Attr{graph.Ints("kernel_shape", 3, 3), graph.Ints("dilations", 1, 2)}, graph.ErrUnsupported},
 		"kernel":   {p, []graph.Attr{graph.Ints("kernel_shape", 3, 1)}, graph.ErrUnsupported},
+		"tile":     {randomTensor(r, 8, 16, 3, 3), []graph.Attr{graph.Ints("kernel_shape", 3, 3), graph.Int("tile", 3)}, graph.ErrInvalid},
+		"order":    {randomTensor(r, 8, 16, 3, 3), []graph.Attr{graph.Ints("kernel_shape", 3, 3), graph.Int("tile", 4), graph.Int("transposed", 1)}, graph.ErrShape},
+		"packed":   {p, []graph.Attr{graph.Ints("kernel_shape", 3, 3), graph.Int("tile", 4)}, graph.ErrShape},
 		"weights":  {randomTensor(r, 8, 16, 3, 3), []graph.Attr{graph.Ints("kernel_shape", 3, 3)}, graph.ErrShape},
-		"channels": {interpOne(t, x, "PackConvWinograd", []*tensor.Tensor{randomTensor(r, 8, 15, 3, 3)}), []graph.Attr{graph.Ints("kernel_shape", 3, 3)}, graph.ErrShape},
+		"channels": {interpOne(t, x, "PackConvWinograd", []*tensor.Tensor{randomTensor(r, 8, 13, 3, 3)}), []graph.Attr{graph.Ints("kernel_shape", 3, 3)}, graph.ErrShape},
 	} {
 		n := convNode("ConvWinograd", []*tensor.Tensor{in, c.w}, append(c.attrs, base...))
 		if _, err := x.RunNode(n, []*tensor.Tensor{in, c.w}); !errors.Is(err, c.kind) {

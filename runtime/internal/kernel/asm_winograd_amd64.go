@@ -214,6 +214,16 @@ func asmWinogradPack512Tile4(w *byte)
 //go:noescape
 func asmWinogradPack2Tile4(w *byte)
 
+// asmWinogradPack512Tile4Turned transforms the kernels *w, a winogradPacking, for tiles of 4, turned by half a circle.
+//
+//go:noescape
+func asmWinogradPack512Tile4Turned(w *byte)
+
+// asmWinogradPack2Tile4Turned transforms the kernels *w, a winogradPacking, for tiles of 4, turned by half a circle.
+//
+//go:noescape
+func asmWinogradPack2Tile4Turned(w *byte)
+
 // asmWinogradIn512Tile2 is the input transform *w, a winogradInput, for tiles of 2.
 //
 //go:noescape
@@ -253,3 +263,13 @@ func asmWinogradPack512Tile2(w *byte)
 //
 //go:noescape
 func asmWinogradPack2Tile2(w *byte)
+
+// asmWinogradPack512Tile2Turned transforms the kernels *w, a winogradPacking, for tiles of 2, turned by half a circle.
+//
+//go:noescape
+func asmWinogradPack512Tile2Turned(w *byte)
+
+// asmWinogradPack2Tile2Turned transforms the kernels *w, a winogradPacking, for tiles of 2, turned by half a circle.
+//
+//go:noescape
+func asmWinogradPack2Tile2Turned(w *byte)

@@ -10442,645 +10442,340 @@ next:
 // func asmWinogradPack512Tile4(w *byte)
 // Requires: AVX, AVX512F
 TEXT ·asmWinogradPack512Tile4(SB), NOSPLIT|NOFRAME, $0-8
-	MOVQ    w+0(FP), DI
-	MOVQ    (DI), BX
-	MOVQ    24(DI), R14
-	MOVQ    48(DI), CX
-	SHLQ    $0x02, CX
-	MOVQ    56(DI), R8
-	SHLQ    $0x02, R8
-	MOVQ    64(DI), AX
-	PCALIGN $0x40
+	MOVQ         w+0(FP), DI
+	MOVQ         (DI), BX
+	MOVQ         24(DI), R14
+	MOVQ         48(DI), CX
+	SHLQ         $0x02, CX
+	MOVQ         56(DI), R8
+	SHLQ         $0x02, R8
+	MOVQ         64(DI), AX
+	VBROADCASTSS winogradConst8<>+0(SB), Z31
+	VBROADCASTSS winogradConst9<>+0(SB), Z30
+	VBROADCASTSS winogradConst10<>+0(SB), Z29
+	VBROADCASTSS winogradConst11<>+0(SB), Z28
+	VBROADCASTSS winogradConst12<>+0(SB), Z27
+	VBROADCASTSS winogradConst13<>+0(SB), Z26
+	VBROADCASTSS winogradConst14<>+0(SB), Z25
+	PCALIGN      $0x40
 
 channel:
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   (BX), Z0
-	VMULPD      winogradDouble0<>+0(SB), Z0, Z0
-	VCVTPS2PD   64(BX), Z1
-	VMULPD      winogradDouble0<>+0(SB), Z1, Z1
-	VCVTPS2PD   128(BX), Z2
-	VMULPD      winogradDouble0<>+0(SB), Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Z0
-	VMULPD      winogradDouble1<>+0(SB), Z0, Z0
-	VCVTPS2PD   384(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z0
-	VCVTPS2PD   192(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   64(BX), Z1
-	VMULPD      winogradDouble1<>+0(SB), Z1, Z1
-	VCVTPS2PD   448(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z1
-	VCVTPS2PD   256(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   128(BX), Z2
-	VMULPD      winogradDouble1<>+0(SB), Z2, Z2
-	VCVTPS2PD   512(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z2
-	VCVTPS2PD   320(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Z0
-	VMULPD      winogradDouble4<>+0(SB), Z0, Z0
-	VCVTPS2PD   384(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z0
-	VCVTPS2PD   192(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   64(BX), Z1
-	VMULPD      winogradDouble4<>+0(SB), Z1, Z1
-	VCVTPS2PD   448(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z1
-	VCVTPS2PD   256(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   128(BX), Z2
-	VMULPD      winogradDouble4<>+0(SB), Z2, Z2
-	VCVTPS2PD   512(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z2
-	VCVTPS2PD   320(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   384(BX), Z0
-	VCVTPS2PD   448(BX), Z1
-	VCVTPS2PD   512(BX), Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)(CX*2)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   32(BX), Z0
-	VMULPD      winogradDouble0<>+0(SB), Z0, Z0
-	VCVTPS2PD   96(BX), Z1
-	VMULPD      winogradDouble0<>+0(SB), Z1, Z1
-	VCVTPS2PD   160(BX), Z2
-	VMULPD      winogradDouble0<>+0(SB), Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Z0
-	VMULPD      winogradDouble1<>+0(SB), Z0, Z0
-	VCVTPS2PD   416(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z0
-	VCVTPS2PD   224(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   96(BX), Z1
-	VMULPD      winogradDouble1<>+0(SB), Z1, Z1
-	VCVTPS2PD   480(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z1
-	VCVTPS2PD   288(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   160(BX), Z2
-	VMULPD      winogradDouble1<>+0(SB), Z2, Z2
-	VCVTPS2PD   544(BX), Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z2
-	VCVTPS2PD   352(BX), Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Z0
-	VMULPD      winogradDouble4<>+0(SB), Z0, Z0
-	VCVTPS2PD   416(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z0
-	VCVTPS2PD   224(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   96(BX), Z1
-	VMULPD      winogradDouble4<>+0(SB), Z1, Z1
-	VCVTPS2PD   480(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z1
-	VCVTPS2PD   288(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   160(BX), Z2
-	VMULPD      winogradDouble4<>+0(SB), Z2, Z2
-	VCVTPS2PD   544(BX), Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z2
-	VCVTPS2PD   352(BX), Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   416(BX), Z0
-	VCVTPS2PD   480(BX), Z1
-	VCVTPS2PD   544(BX), Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble0<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble1<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble2<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble3<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble4<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble5<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble6<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(DX)(CX*1)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)(CX*2)
-	ADDQ        $0x00000240, BX
-	ADDQ        R8, R14
-	DECQ        AX
-	JNZ         channel
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      (BX), Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z31, Z1, Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z31, Z2, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Z0
+	VMULPS       Z30, Z0, Z0
+	VMOVUPS      384(BX), Z12
+	VFMADD231PS  Z28, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z29, Z12, Z3
+	VFMADD231PS  Z29, Z12, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z30, Z1, Z1
+	VMOVUPS      448(BX), Z12
+	VFMADD231PS  Z28, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z29, Z12, Z4
+	VFMADD231PS  Z29, Z12, Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z30, Z2, Z2
+	VMOVUPS      512(BX), Z12
+	VFMADD231PS  Z28, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z29, Z12, Z5
+	VFMADD231PS  Z29, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z3, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z5, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Z0
+	VMULPS       Z27, Z0, Z0
+	VMOVUPS      384(BX), Z12
+	VFMADD231PS  Z25, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z26, Z12, Z3
+	VFMADD231PS  Z26, Z12, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z27, Z1, Z1
+	VMOVUPS      448(BX), Z12
+	VFMADD231PS  Z25, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z26, Z12, Z4
+	VFMADD231PS  Z26, Z12, Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z27, Z2, Z2
+	VMOVUPS      512(BX), Z12
+	VFMADD231PS  Z25, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z26, Z12, Z5
+	VFMADD231PS  Z26, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z3, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z5, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      384(BX), Z0
+	VMOVUPS      448(BX), Z1
+	VMOVUPS      512(BX), Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
 	VZEROUPPER
 	RET
 
-DATA winogradDouble0<>+0(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+8(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+16(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+24(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+32(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+40(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+48(SB)/8, $0x3ff23456789abcdf
-DATA winogradDouble0<>+56(SB)/8, $0x3ff23456789abcdf
-GLOBL winogradDouble0<>(SB), RODATA|NOPTR, $64
+DATA winogradConst8<>+0(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+4(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+8(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+12(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+16(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+20(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+24(SB)/4, $0x3f91a2b4
+DATA winogradConst8<>+28(SB)/4, $0x3f91a2b4
+GLOBL winogradConst8<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble1<>+0(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+8(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+16(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+24(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+32(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+40(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+48(SB)/8, $0xbfe607667c6dcce3
-DATA winogradDouble1<>+56(SB)/8, $0xbfe607667c6dcce3
-GLOBL winogradDouble1<>(SB), RODATA|NOPTR, $64
+DATA winogradConst9<>+0(SB)/4, $0xbf303b34
+DATA winogradConst9<>+4(SB)/4, $0xbf303b34
+DATA winogradConst9<>+8(SB)/4, $0xbf303b34
+DATA winogradConst9<>+12(SB)/4, $0xbf303b34
+DATA winogradConst9<>+16(SB)/4, $0xbf303b34
+DATA winogradConst9<>+20(SB)/4, $0xbf303b34
+DATA winogradConst9<>+24(SB)/4, $0xbf303b34
+DATA winogradConst9<>+28(SB)/4, $0xbf303b34
+GLOBL winogradConst9<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble2<>+0(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+8(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+16(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+24(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+32(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+40(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+48(SB)/8, $0xbfd135c81135c811
-DATA winogradDouble2<>+56(SB)/8, $0xbfd135c81135c811
-GLOBL winogradDouble2<>(SB), RODATA|NOPTR, $64
+DATA winogradConst10<>+0(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+4(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+8(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+12(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+16(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+20(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+24(SB)/4, $0xbedc4a01
+DATA winogradConst10<>+28(SB)/4, $0xbedc4a01
+GLOBL winogradConst10<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble3<>+0(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+8(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+16(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+24(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+32(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+40(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+48(SB)/8, $0xbfdb89401b89401c
-DATA winogradDouble3<>+56(SB)/8, $0xbfdb89401b89401c
-GLOBL winogradDouble3<>(SB), RODATA|NOPTR, $64
+DATA winogradConst11<>+0(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+4(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+8(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+12(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+16(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+20(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+24(SB)/4, $0xbe89ae41
+DATA winogradConst11<>+28(SB)/4, $0xbe89ae41
+GLOBL winogradConst11<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble4<>+0(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+8(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+16(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+24(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+32(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+40(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+48(SB)/8, $0x3fbe98801e98801f
-DATA winogradDouble4<>+56(SB)/8, $0x3fbe98801e98801f
-GLOBL winogradDouble4<>(SB), RODATA|NOPTR, $64
+DATA winogradConst12<>+0(SB)/4, $0x3df4c401
+DATA winogradConst12<>+4(SB)/4, $0x3df4c401
+DATA winogradConst12<>+8(SB)/4, $0x3df4c401
+DATA winogradConst12<>+12(SB)/4, $0x3df4c401
+DATA winogradConst12<>+16(SB)/4, $0x3df4c401
+DATA winogradConst12<>+20(SB)/4, $0x3df4c401
+DATA winogradConst12<>+24(SB)/4, $0x3df4c401
+DATA winogradConst12<>+28(SB)/4, $0x3df4c401
+GLOBL winogradConst12<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble5<>+0(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+8(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+16(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+24(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+32(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+40(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+48(SB)/8, $0x3fd135c81135c811
-DATA winogradDouble5<>+56(SB)/8, $0x3fd135c81135c811
-GLOBL winogradDouble5<>(SB), RODATA|NOPTR, $64
+DATA winogradConst13<>+0(SB)/4, $0x3e379301
+DATA winogradConst13<>+4(SB)/4, $0x3e379301
+DATA winogradConst13<>+8(SB)/4, $0x3e379301
+DATA winogradConst13<>+12(SB)/4, $0x3e379301
+DATA winogradConst13<>+16(SB)/4, $0x3e379301
+DATA winogradConst13<>+20(SB)/4, $0x3e379301
+DATA winogradConst13<>+24(SB)/4, $0x3e379301
+DATA winogradConst13<>+28(SB)/4, $0x3e379301
+GLOBL winogradConst13<>(SB), RODATA|NOPTR, $32
 
-DATA winogradDouble6<>+0(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+8(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+16(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+24(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+32(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+40(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+48(SB)/8, $0x3fc6f26016f26017
-DATA winogradDouble6<>+56(SB)/8, $0x3fc6f26016f26017
-GLOBL winogradDouble6<>(SB), RODATA|NOPTR, $64
+DATA winogradConst14<>+0(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+4(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+8(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+12(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+16(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+20(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+24(SB)/4, $0x3e89ae41
+DATA winogradConst14<>+28(SB)/4, $0x3e89ae41
+GLOBL winogradConst14<>(SB), RODATA|NOPTR, $32
 
 // func asmWinogradPack2Tile4(w *byte)
 // Requires: AVX, FMA3
@@ -11096,1114 +10791,1259 @@ TEXT ·asmWinogradPack2Tile4(SB), NOSPLIT|NOFRAME, $0-8
 	PCALIGN $0x40
 
 channel:
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   (BX), Y0
-	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
-	VCVTPS2PD   64(BX), Y1
-	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
-	VCVTPS2PD   128(BX), Y2
-	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Y0
-	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
-	VCVTPS2PD   384(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
-	VCVTPS2PD   192(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   64(BX), Y1
-	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
-	VCVTPS2PD   448(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
-	VCVTPS2PD   256(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   128(BX), Y2
-	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
-	VCVTPS2PD   512(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
-	VCVTPS2PD   320(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Y0
-	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
-	VCVTPS2PD   384(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
-	VCVTPS2PD   192(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   64(BX), Y1
-	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
-	VCVTPS2PD   448(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
-	VCVTPS2PD   256(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   128(BX), Y2
-	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
-	VCVTPS2PD   512(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
-	VCVTPS2PD   320(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   384(BX), Y0
-	VCVTPS2PD   448(BX), Y1
-	VCVTPS2PD   512(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)(CX*2)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   16(BX), Y0
-	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
-	VCVTPS2PD   80(BX), Y1
-	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
-	VCVTPS2PD   144(BX), Y2
-	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   16(BX), Y0
-	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
-	VCVTPS2PD   400(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
-	VCVTPS2PD   208(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   80(BX), Y1
-	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
-	VCVTPS2PD   464(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
-	VCVTPS2PD   272(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   144(BX), Y2
-	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
-	VCVTPS2PD   528(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
-	VCVTPS2PD   336(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   16(BX), Y0
-	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
-	VCVTPS2PD   400(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
-	VCVTPS2PD   208(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   80(BX), Y1
-	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
-	VCVTPS2PD   464(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
-	VCVTPS2PD   272(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   144(BX), Y2
-	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
-	VCVTPS2PD   528(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
-	VCVTPS2PD   336(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   400(BX), Y0
-	VCVTPS2PD   464(BX), Y1
-	VCVTPS2PD   528(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)(CX*2)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   32(BX), Y0
-	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
-	VCVTPS2PD   96(BX), Y1
-	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
-	VCVTPS2PD   160(BX), Y2
-	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Y0
-	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
-	VCVTPS2PD   416(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
-	VCVTPS2PD   224(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   96(BX), Y1
-	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
-	VCVTPS2PD   480(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
-	VCVTPS2PD   288(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   160(BX), Y2
-	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
-	VCVTPS2PD   544(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
-	VCVTPS2PD   352(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Y0
-	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
-	VCVTPS2PD   416(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
-	VCVTPS2PD   224(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   96(BX), Y1
-	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
-	VCVTPS2PD   480(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
-	VCVTPS2PD   288(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   160(BX), Y2
-	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
-	VCVTPS2PD   544(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
-	VCVTPS2PD   352(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   416(BX), Y0
-	VCVTPS2PD   480(BX), Y1
-	VCVTPS2PD   544(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)(CX*2)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   48(BX), Y0
-	VMULPD      winogradDouble0<>+0(SB), Y0, Y0
-	VCVTPS2PD   112(BX), Y1
-	VMULPD      winogradDouble0<>+0(SB), Y1, Y1
-	VCVTPS2PD   176(BX), Y2
-	VMULPD      winogradDouble0<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   48(BX), Y0
-	VMULPD      winogradDouble1<>+0(SB), Y0, Y0
-	VCVTPS2PD   432(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y0
-	VCVTPS2PD   240(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   112(BX), Y1
-	VMULPD      winogradDouble1<>+0(SB), Y1, Y1
-	VCVTPS2PD   496(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y1
-	VCVTPS2PD   304(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   176(BX), Y2
-	VMULPD      winogradDouble1<>+0(SB), Y2, Y2
-	VCVTPS2PD   560(BX), Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y2
-	VCVTPS2PD   368(BX), Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   48(BX), Y0
-	VMULPD      winogradDouble4<>+0(SB), Y0, Y0
-	VCVTPS2PD   432(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y0
-	VCVTPS2PD   240(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   112(BX), Y1
-	VMULPD      winogradDouble4<>+0(SB), Y1, Y1
-	VCVTPS2PD   496(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y1
-	VCVTPS2PD   304(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   176(BX), Y2
-	VMULPD      winogradDouble4<>+0(SB), Y2, Y2
-	VCVTPS2PD   560(BX), Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y2
-	VCVTPS2PD   368(BX), Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   432(BX), Y0
-	VCVTPS2PD   496(BX), Y1
-	VCVTPS2PD   560(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble0<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble1<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble2<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble3<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble4<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble5<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble6<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(DX)(CX*1)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)(CX*2)
-	ADDQ        $0x00000240, BX
-	ADDQ        R8, R14
-	DECQ        AX
-	JNZ         channel
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      (BX), Y0
+	VMULPS       winogradConst8<>+0(SB), Y0, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       winogradConst8<>+0(SB), Y1, Y1
+	VMOVUPS      128(BX), Y2
+	VMULPS       winogradConst8<>+0(SB), Y2, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Y0
+	VMULPS       winogradConst9<>+0(SB), Y0, Y0
+	VMOVUPS      384(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       winogradConst9<>+0(SB), Y1, Y1
+	VMOVUPS      448(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y1
+	VMOVUPS      128(BX), Y2
+	VMULPS       winogradConst9<>+0(SB), Y2, Y2
+	VMOVUPS      512(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Y0
+	VMULPS       winogradConst12<>+0(SB), Y0, Y0
+	VMOVUPS      384(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       winogradConst12<>+0(SB), Y1, Y1
+	VMOVUPS      448(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y1
+	VMOVUPS      128(BX), Y2
+	VMULPS       winogradConst12<>+0(SB), Y2, Y2
+	VMOVUPS      512(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      384(BX), Y0
+	VMOVUPS      448(BX), Y1
+	VMOVUPS      512(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      32(BX), Y0
+	VMULPS       winogradConst8<>+0(SB), Y0, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       winogradConst8<>+0(SB), Y1, Y1
+	VMOVUPS      160(BX), Y2
+	VMULPS       winogradConst8<>+0(SB), Y2, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      32(BX), Y0
+	VMULPS       winogradConst9<>+0(SB), Y0, Y0
+	VMOVUPS      416(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       winogradConst9<>+0(SB), Y1, Y1
+	VMOVUPS      480(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y1
+	VMOVUPS      160(BX), Y2
+	VMULPS       winogradConst9<>+0(SB), Y2, Y2
+	VMOVUPS      544(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      32(BX), Y0
+	VMULPS       winogradConst12<>+0(SB), Y0, Y0
+	VMOVUPS      416(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       winogradConst12<>+0(SB), Y1, Y1
+	VMOVUPS      480(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y1
+	VMOVUPS      160(BX), Y2
+	VMULPS       winogradConst12<>+0(SB), Y2, Y2
+	VMOVUPS      544(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      416(BX), Y0
+	VMOVUPS      480(BX), Y1
+	VMOVUPS      544(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
+	VZEROUPPER
+	RET
+
+// func asmWinogradPack512Tile4Turned(w *byte)
+// Requires: AVX, AVX512F
+TEXT ·asmWinogradPack512Tile4Turned(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ         w+0(FP), DI
+	MOVQ         (DI), BX
+	MOVQ         24(DI), R14
+	MOVQ         48(DI), CX
+	SHLQ         $0x02, CX
+	MOVQ         56(DI), R8
+	SHLQ         $0x02, R8
+	MOVQ         64(DI), AX
+	VBROADCASTSS winogradConst8<>+0(SB), Z31
+	VBROADCASTSS winogradConst9<>+0(SB), Z30
+	VBROADCASTSS winogradConst10<>+0(SB), Z29
+	VBROADCASTSS winogradConst11<>+0(SB), Z28
+	VBROADCASTSS winogradConst12<>+0(SB), Z27
+	VBROADCASTSS winogradConst13<>+0(SB), Z26
+	VBROADCASTSS winogradConst14<>+0(SB), Z25
+	PCALIGN      $0x40
+
+channel:
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      512(BX), Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVUPS      448(BX), Z1
+	VMULPS       Z31, Z1, Z1
+	VMOVUPS      384(BX), Z2
+	VMULPS       Z31, Z2, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Z0
+	VMULPS       Z30, Z0, Z0
+	VMOVUPS      128(BX), Z12
+	VFMADD231PS  Z28, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z29, Z12, Z3
+	VFMADD231PS  Z29, Z12, Z0
+	VMOVUPS      448(BX), Z1
+	VMULPS       Z30, Z1, Z1
+	VMOVUPS      64(BX), Z12
+	VFMADD231PS  Z28, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z29, Z12, Z4
+	VFMADD231PS  Z29, Z12, Z1
+	VMOVUPS      384(BX), Z2
+	VMULPS       Z30, Z2, Z2
+	VMOVUPS      (BX), Z12
+	VFMADD231PS  Z28, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z29, Z12, Z5
+	VFMADD231PS  Z29, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z3, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z5, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Z0
+	VMULPS       Z27, Z0, Z0
+	VMOVUPS      128(BX), Z12
+	VFMADD231PS  Z25, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z26, Z12, Z3
+	VFMADD231PS  Z26, Z12, Z0
+	VMOVUPS      448(BX), Z1
+	VMULPS       Z27, Z1, Z1
+	VMOVUPS      64(BX), Z12
+	VFMADD231PS  Z25, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z26, Z12, Z4
+	VFMADD231PS  Z26, Z12, Z1
+	VMOVUPS      384(BX), Z2
+	VMULPS       Z27, Z2, Z2
+	VMOVUPS      (BX), Z12
+	VFMADD231PS  Z25, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z26, Z12, Z5
+	VFMADD231PS  Z26, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z3, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z5, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVAPS      Z0, Z6
+	VMULPS       Z31, Z6, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z30, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z28, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z29, Z12, Z8
+	VFMADD231PS  Z29, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z0, Z9
+	VMULPS       Z27, Z9, Z9
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z25, Z12, Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z26, Z12, Z10
+	VFMADD231PS  Z26, Z12, Z9
+	VMOVUPS      Z9, (DX)
+	VMOVUPS      Z10, (DX)(CX*1)
+	VMOVAPS      Z2, Z7
+	VMOVUPS      Z7, (DX)(CX*2)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
+	VZEROUPPER
+	RET
+
+// func asmWinogradPack2Tile4Turned(w *byte)
+// Requires: AVX, FMA3
+TEXT ·asmWinogradPack2Tile4Turned(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      512(BX), Y0
+	VMULPS       winogradConst8<>+0(SB), Y0, Y0
+	VMOVUPS      448(BX), Y1
+	VMULPS       winogradConst8<>+0(SB), Y1, Y1
+	VMOVUPS      384(BX), Y2
+	VMULPS       winogradConst8<>+0(SB), Y2, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Y0
+	VMULPS       winogradConst9<>+0(SB), Y0, Y0
+	VMOVUPS      128(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y0
+	VMOVUPS      448(BX), Y1
+	VMULPS       winogradConst9<>+0(SB), Y1, Y1
+	VMOVUPS      64(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y1
+	VMOVUPS      384(BX), Y2
+	VMULPS       winogradConst9<>+0(SB), Y2, Y2
+	VMOVUPS      (BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Y0
+	VMULPS       winogradConst12<>+0(SB), Y0, Y0
+	VMOVUPS      128(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y0
+	VMOVUPS      448(BX), Y1
+	VMULPS       winogradConst12<>+0(SB), Y1, Y1
+	VMOVUPS      64(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y1
+	VMOVUPS      384(BX), Y2
+	VMULPS       winogradConst12<>+0(SB), Y2, Y2
+	VMOVUPS      (BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      128(BX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, (DX)
+	VMOVUPS      Y10, (DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, (DX)(CX*2)
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      544(BX), Y0
+	VMULPS       winogradConst8<>+0(SB), Y0, Y0
+	VMOVUPS      480(BX), Y1
+	VMULPS       winogradConst8<>+0(SB), Y1, Y1
+	VMOVUPS      416(BX), Y2
+	VMULPS       winogradConst8<>+0(SB), Y2, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      544(BX), Y0
+	VMULPS       winogradConst9<>+0(SB), Y0, Y0
+	VMOVUPS      160(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y0
+	VMOVUPS      480(BX), Y1
+	VMULPS       winogradConst9<>+0(SB), Y1, Y1
+	VMOVUPS      96(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y1
+	VMOVUPS      416(BX), Y2
+	VMULPS       winogradConst9<>+0(SB), Y2, Y2
+	VMOVUPS      32(BX), Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      544(BX), Y0
+	VMULPS       winogradConst12<>+0(SB), Y0, Y0
+	VMOVUPS      160(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y0
+	VMOVUPS      480(BX), Y1
+	VMULPS       winogradConst12<>+0(SB), Y1, Y1
+	VMOVUPS      96(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y1
+	VMOVUPS      416(BX), Y2
+	VMULPS       winogradConst12<>+0(SB), Y2, Y2
+	VMOVUPS      32(BX), Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y3, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y5, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      160(BX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMULPS       winogradConst8<>+0(SB), Y6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst9<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst11<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst10<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst10<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y0, Y9
+	VMULPS       winogradConst12<>+0(SB), Y9, Y9
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst14<>+0(SB), Y12, Y9
+	VMOVAPS      Y9, Y10
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst13<>+0(SB), Y12, Y10
+	VFMADD231PS  winogradConst13<>+0(SB), Y12, Y9
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y10, 32(DX)(CX*1)
+	VMOVAPS      Y2, Y7
+	VMOVUPS      Y7, 32(DX)(CX*2)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
 	VZEROUPPER
 	RET
 
@@ -13457,291 +13297,135 @@ next:
 // func asmWinogradPack512Tile2(w *byte)
 // Requires: AVX, AVX512F
 TEXT ·asmWinogradPack512Tile2(SB), NOSPLIT|NOFRAME, $0-8
-	MOVQ    w+0(FP), DI
-	MOVQ    (DI), BX
-	MOVQ    24(DI), R14
-	MOVQ    48(DI), CX
-	SHLQ    $0x02, CX
-	MOVQ    56(DI), R8
-	SHLQ    $0x02, R8
-	MOVQ    64(DI), AX
-	PCALIGN $0x40
+	MOVQ         w+0(FP), DI
+	MOVQ         (DI), BX
+	MOVQ         24(DI), R14
+	MOVQ         48(DI), CX
+	SHLQ         $0x02, CX
+	MOVQ         56(DI), R8
+	SHLQ         $0x02, R8
+	MOVQ         64(DI), AX
+	VBROADCASTSS winogradConst15<>+0(SB), Z31
+	PCALIGN      $0x40
 
 channel:
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   (BX), Z0
-	VMULPD      winogradDouble7<>+0(SB), Z0, Z0
-	VCVTPS2PD   64(BX), Z1
-	VMULPD      winogradDouble7<>+0(SB), Z1, Z1
-	VCVTPS2PD   128(BX), Z2
-	VMULPD      winogradDouble7<>+0(SB), Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Z0
-	VMULPD      winogradDouble8<>+0(SB), Z0, Z0
-	VCVTPS2PD   384(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z0
-	VCVTPS2PD   192(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   64(BX), Z1
-	VMULPD      winogradDouble8<>+0(SB), Z1, Z1
-	VCVTPS2PD   448(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z1
-	VCVTPS2PD   256(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   128(BX), Z2
-	VMULPD      winogradDouble8<>+0(SB), Z2, Z2
-	VCVTPS2PD   512(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z2
-	VCVTPS2PD   320(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   384(BX), Z0
-	VCVTPS2PD   448(BX), Z1
-	VCVTPS2PD   512(BX), Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, (SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, (DX)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   32(BX), Z0
-	VMULPD      winogradDouble7<>+0(SB), Z0, Z0
-	VCVTPS2PD   96(BX), Z1
-	VMULPD      winogradDouble7<>+0(SB), Z1, Z1
-	VCVTPS2PD   160(BX), Z2
-	VMULPD      winogradDouble7<>+0(SB), Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Z0
-	VMULPD      winogradDouble8<>+0(SB), Z0, Z0
-	VCVTPS2PD   416(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z0
-	VCVTPS2PD   224(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z0, Z3
-	VADDPD      Z12, Z0, Z0
-	VCVTPS2PD   96(BX), Z1
-	VMULPD      winogradDouble8<>+0(SB), Z1, Z1
-	VCVTPS2PD   480(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z1
-	VCVTPS2PD   288(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z1, Z4
-	VADDPD      Z12, Z1, Z1
-	VCVTPS2PD   160(BX), Z2
-	VMULPD      winogradDouble8<>+0(SB), Z2, Z2
-	VCVTPS2PD   544(BX), Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z2
-	VCVTPS2PD   352(BX), Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z2, Z5
-	VADDPD      Z12, Z2, Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z3, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z5, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z4, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z5, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   416(BX), Z0
-	VCVTPS2PD   480(BX), Z1
-	VCVTPS2PD   544(BX), Z2
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble7<>+0(SB), Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)
-	VMOVAPD     Z0, Z6
-	VMULPD      winogradDouble8<>+0(SB), Z6, Z6
-	VMOVAPD     Z2, Z12
-	VFMADD231PD winogradDouble8<>+0(SB), Z12, Z6
-	VMOVAPD     Z1, Z12
-	VMULPD      winogradDouble8<>+0(SB), Z12, Z12
-	VSUBPD      Z12, Z6, Z7
-	VADDPD      Z12, Z6, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(SI)(CX*1)
-	VCVTPD2PS   Z7, Y7
-	VMOVUPS     Y7, 32(SI)(CX*2)
-	VMOVAPD     Z2, Z6
-	VCVTPD2PS   Z6, Y6
-	VMOVUPS     Y6, 32(DX)
-	ADDQ        $0x00000240, BX
-	ADDQ        R8, R14
-	DECQ        AX
-	JNZ         channel
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      (BX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      128(BX), Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVUPS      384(BX), Z12
+	VFMADD231PS  Z31, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z31, Z12, Z3
+	VFMADD231PS  Z31, Z12, Z0
+	VMOVUPS      64(BX), Z1
+	VMULPS       Z31, Z1, Z1
+	VMOVUPS      448(BX), Z12
+	VFMADD231PS  Z31, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z31, Z12, Z4
+	VFMADD231PS  Z31, Z12, Z1
+	VMOVUPS      128(BX), Z2
+	VMULPS       Z31, Z2, Z2
+	VMOVUPS      512(BX), Z12
+	VFMADD231PS  Z31, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z31, Z12, Z5
+	VFMADD231PS  Z31, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z5, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      384(BX), Z0
+	VMOVUPS      448(BX), Z1
+	VMOVUPS      512(BX), Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
 	VZEROUPPER
 	RET
 
-DATA winogradDouble7<>+0(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+8(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+16(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+24(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+32(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+40(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+48(SB)/8, $0x3ff0000000000000
-DATA winogradDouble7<>+56(SB)/8, $0x3ff0000000000000
-GLOBL winogradDouble7<>(SB), RODATA|NOPTR, $64
-
-DATA winogradDouble8<>+0(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+8(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+16(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+24(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+32(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+40(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+48(SB)/8, $0x3fe0000000000000
-DATA winogradDouble8<>+56(SB)/8, $0x3fe0000000000000
-GLOBL winogradDouble8<>(SB), RODATA|NOPTR, $64
+DATA winogradConst15<>+0(SB)/4, $0x3f000000
+DATA winogradConst15<>+4(SB)/4, $0x3f000000
+DATA winogradConst15<>+8(SB)/4, $0x3f000000
+DATA winogradConst15<>+12(SB)/4, $0x3f000000
+DATA winogradConst15<>+16(SB)/4, $0x3f000000
+DATA winogradConst15<>+20(SB)/4, $0x3f000000
+DATA winogradConst15<>+24(SB)/4, $0x3f000000
+DATA winogradConst15<>+28(SB)/4, $0x3f000000
+GLOBL winogradConst15<>(SB), RODATA|NOPTR, $32
 
 // func asmWinogradPack2Tile2(w *byte)
 // Requires: AVX, FMA3
@@ -13757,505 +13441,557 @@ TEXT ·asmWinogradPack2Tile2(SB), NOSPLIT|NOFRAME, $0-8
 	PCALIGN $0x40
 
 channel:
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   (BX), Y0
-	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
-	VCVTPS2PD   64(BX), Y1
-	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
-	VCVTPS2PD   128(BX), Y2
-	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   (BX), Y0
-	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
-	VCVTPS2PD   384(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
-	VCVTPS2PD   192(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   64(BX), Y1
-	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
-	VCVTPS2PD   448(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
-	VCVTPS2PD   256(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   128(BX), Y2
-	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
-	VCVTPS2PD   512(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
-	VCVTPS2PD   320(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   384(BX), Y0
-	VCVTPS2PD   448(BX), Y1
-	VCVTPS2PD   512(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, (SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, (DX)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   16(BX), Y0
-	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
-	VCVTPS2PD   80(BX), Y1
-	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
-	VCVTPS2PD   144(BX), Y2
-	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   16(BX), Y0
-	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
-	VCVTPS2PD   400(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
-	VCVTPS2PD   208(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   80(BX), Y1
-	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
-	VCVTPS2PD   464(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
-	VCVTPS2PD   272(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   144(BX), Y2
-	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
-	VCVTPS2PD   528(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
-	VCVTPS2PD   336(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   400(BX), Y0
-	VCVTPS2PD   464(BX), Y1
-	VCVTPS2PD   528(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 16(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 16(DX)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   32(BX), Y0
-	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
-	VCVTPS2PD   96(BX), Y1
-	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
-	VCVTPS2PD   160(BX), Y2
-	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   32(BX), Y0
-	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
-	VCVTPS2PD   416(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
-	VCVTPS2PD   224(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   96(BX), Y1
-	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
-	VCVTPS2PD   480(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
-	VCVTPS2PD   288(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   160(BX), Y2
-	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
-	VCVTPS2PD   544(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
-	VCVTPS2PD   352(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   416(BX), Y0
-	VCVTPS2PD   480(BX), Y1
-	VCVTPS2PD   544(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 32(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 32(DX)
-	MOVQ        R14, SI
-	LEAQ        (CX)(CX*2), DX
-	ADDQ        SI, DX
-	VCVTPS2PD   48(BX), Y0
-	VMULPD      winogradDouble7<>+0(SB), Y0, Y0
-	VCVTPS2PD   112(BX), Y1
-	VMULPD      winogradDouble7<>+0(SB), Y1, Y1
-	VCVTPS2PD   176(BX), Y2
-	VMULPD      winogradDouble7<>+0(SB), Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   48(BX), Y0
-	VMULPD      winogradDouble8<>+0(SB), Y0, Y0
-	VCVTPS2PD   432(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y0
-	VCVTPS2PD   240(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y0, Y3
-	VADDPD      Y12, Y0, Y0
-	VCVTPS2PD   112(BX), Y1
-	VMULPD      winogradDouble8<>+0(SB), Y1, Y1
-	VCVTPS2PD   496(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y1
-	VCVTPS2PD   304(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y1, Y4
-	VADDPD      Y12, Y1, Y1
-	VCVTPS2PD   176(BX), Y2
-	VMULPD      winogradDouble8<>+0(SB), Y2, Y2
-	VCVTPS2PD   560(BX), Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y2
-	VCVTPS2PD   368(BX), Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y2, Y5
-	VADDPD      Y12, Y2, Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y3, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y5, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y4, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y5, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	LEAQ        (SI)(CX*2), SI
-	LEAQ        (DX)(CX*2), DX
-	VCVTPS2PD   432(BX), Y0
-	VCVTPS2PD   496(BX), Y1
-	VCVTPS2PD   560(BX), Y2
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble7<>+0(SB), Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)
-	VMOVAPD     Y0, Y6
-	VMULPD      winogradDouble8<>+0(SB), Y6, Y6
-	VMOVAPD     Y2, Y12
-	VFMADD231PD winogradDouble8<>+0(SB), Y12, Y6
-	VMOVAPD     Y1, Y12
-	VMULPD      winogradDouble8<>+0(SB), Y12, Y12
-	VSUBPD      Y12, Y6, Y7
-	VADDPD      Y12, Y6, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(SI)(CX*1)
-	VCVTPD2PSY  Y7, X7
-	VMOVUPS     X7, 48(SI)(CX*2)
-	VMOVAPD     Y2, Y6
-	VCVTPD2PSY  Y6, X6
-	VMOVUPS     X6, 48(DX)
-	ADDQ        $0x00000240, BX
-	ADDQ        R8, R14
-	DECQ        AX
-	JNZ         channel
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      128(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      (BX), Y0
+	VMULPS       winogradConst15<>+0(SB), Y0, Y0
+	VMOVUPS      384(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVUPS      64(BX), Y1
+	VMULPS       winogradConst15<>+0(SB), Y1, Y1
+	VMOVUPS      448(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVUPS      128(BX), Y2
+	VMULPS       winogradConst15<>+0(SB), Y2, Y2
+	VMOVUPS      512(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y5, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      384(BX), Y0
+	VMOVUPS      448(BX), Y1
+	VMOVUPS      512(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      32(BX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      160(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      32(BX), Y0
+	VMULPS       winogradConst15<>+0(SB), Y0, Y0
+	VMOVUPS      416(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVUPS      96(BX), Y1
+	VMULPS       winogradConst15<>+0(SB), Y1, Y1
+	VMOVUPS      480(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVUPS      160(BX), Y2
+	VMULPS       winogradConst15<>+0(SB), Y2, Y2
+	VMOVUPS      544(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y5, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      416(BX), Y0
+	VMOVUPS      480(BX), Y1
+	VMOVUPS      544(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
+	VZEROUPPER
+	RET
+
+// func asmWinogradPack512Tile2Turned(w *byte)
+// Requires: AVX, AVX512F
+TEXT ·asmWinogradPack512Tile2Turned(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ         w+0(FP), DI
+	MOVQ         (DI), BX
+	MOVQ         24(DI), R14
+	MOVQ         48(DI), CX
+	SHLQ         $0x02, CX
+	MOVQ         56(DI), R8
+	SHLQ         $0x02, R8
+	MOVQ         64(DI), AX
+	VBROADCASTSS winogradConst15<>+0(SB), Z31
+	PCALIGN      $0x40
+
+channel:
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      512(BX), Z0
+	VMOVUPS      448(BX), Z1
+	VMOVUPS      384(BX), Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Z0
+	VMULPS       Z31, Z0, Z0
+	VMOVUPS      128(BX), Z12
+	VFMADD231PS  Z31, Z12, Z0
+	VMOVAPS      Z0, Z3
+	VMOVUPS      320(BX), Z12
+	VFNMADD231PS Z31, Z12, Z3
+	VFMADD231PS  Z31, Z12, Z0
+	VMOVUPS      448(BX), Z1
+	VMULPS       Z31, Z1, Z1
+	VMOVUPS      64(BX), Z12
+	VFMADD231PS  Z31, Z12, Z1
+	VMOVAPS      Z1, Z4
+	VMOVUPS      256(BX), Z12
+	VFNMADD231PS Z31, Z12, Z4
+	VFMADD231PS  Z31, Z12, Z1
+	VMOVUPS      384(BX), Z2
+	VMULPS       Z31, Z2, Z2
+	VMOVUPS      (BX), Z12
+	VFMADD231PS  Z31, Z12, Z2
+	VMOVAPS      Z2, Z5
+	VMOVUPS      192(BX), Z12
+	VFNMADD231PS Z31, Z12, Z5
+	VFMADD231PS  Z31, Z12, Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Z3, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z3, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z5, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z4, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z5, Z9
+	VMOVUPS      Z9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      128(BX), Z0
+	VMOVUPS      64(BX), Z1
+	VMOVUPS      (BX), Z2
+	VMOVAPS      Z0, Z6
+	VMOVUPS      Z6, (SI)
+	VMOVAPS      Z0, Z7
+	VMULPS       Z31, Z7, Z7
+	VMOVAPS      Z2, Z12
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVAPS      Z7, Z8
+	VMOVAPS      Z1, Z12
+	VFNMADD231PS Z31, Z12, Z8
+	VFMADD231PS  Z31, Z12, Z7
+	VMOVUPS      Z7, (SI)(CX*1)
+	VMOVUPS      Z8, (SI)(CX*2)
+	VMOVAPS      Z2, Z9
+	VMOVUPS      Z9, (DX)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
+	VZEROUPPER
+	RET
+
+// func asmWinogradPack2Tile2Turned(w *byte)
+// Requires: AVX, FMA3
+TEXT ·asmWinogradPack2Tile2Turned(SB), NOSPLIT|NOFRAME, $0-8
+	MOVQ    w+0(FP), DI
+	MOVQ    (DI), BX
+	MOVQ    24(DI), R14
+	MOVQ    48(DI), CX
+	SHLQ    $0x02, CX
+	MOVQ    56(DI), R8
+	SHLQ    $0x02, R8
+	MOVQ    64(DI), AX
+	PCALIGN $0x40
+
+channel:
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      512(BX), Y0
+	VMOVUPS      448(BX), Y1
+	VMOVUPS      384(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      512(BX), Y0
+	VMULPS       winogradConst15<>+0(SB), Y0, Y0
+	VMOVUPS      128(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      320(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVUPS      448(BX), Y1
+	VMULPS       winogradConst15<>+0(SB), Y1, Y1
+	VMOVUPS      64(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      256(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVUPS      384(BX), Y2
+	VMULPS       winogradConst15<>+0(SB), Y2, Y2
+	VMOVUPS      (BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      192(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y5, Y9
+	VMOVUPS      Y9, (DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      128(BX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      (BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, (SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, (SI)(CX*1)
+	VMOVUPS      Y8, (SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, (DX)
+	MOVQ         R14, SI
+	LEAQ         (CX)(CX*2), DX
+	ADDQ         SI, DX
+	VMOVUPS      544(BX), Y0
+	VMOVUPS      480(BX), Y1
+	VMOVUPS      416(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      544(BX), Y0
+	VMULPS       winogradConst15<>+0(SB), Y0, Y0
+	VMOVUPS      160(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVAPS      Y0, Y3
+	VMOVUPS      352(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y3
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y0
+	VMOVUPS      480(BX), Y1
+	VMULPS       winogradConst15<>+0(SB), Y1, Y1
+	VMOVUPS      96(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVAPS      Y1, Y4
+	VMOVUPS      288(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y4
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y1
+	VMOVUPS      416(BX), Y2
+	VMULPS       winogradConst15<>+0(SB), Y2, Y2
+	VMOVUPS      32(BX), Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y2, Y5
+	VMOVUPS      224(BX), Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y5
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVAPS      Y3, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y3, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y5, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y4, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y5, Y9
+	VMOVUPS      Y9, 32(DX)
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	LEAQ         (SI)(CX*2), SI
+	LEAQ         (DX)(CX*2), DX
+	VMOVUPS      160(BX), Y0
+	VMOVUPS      96(BX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVAPS      Y0, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVAPS      Y0, Y7
+	VMULPS       winogradConst15<>+0(SB), Y7, Y7
+	VMOVAPS      Y2, Y12
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVAPS      Y7, Y8
+	VMOVAPS      Y1, Y12
+	VFNMADD231PS winogradConst15<>+0(SB), Y12, Y8
+	VFMADD231PS  winogradConst15<>+0(SB), Y12, Y7
+	VMOVUPS      Y7, 32(SI)(CX*1)
+	VMOVUPS      Y8, 32(SI)(CX*2)
+	VMOVAPS      Y2, Y9
+	VMOVUPS      Y9, 32(DX)
+	ADDQ         $0x00000240, BX
+	ADDQ         R8, R14
+	DECQ         AX
+	JNZ          channel
 	VZEROUPPER
 	RET

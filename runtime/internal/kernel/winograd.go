@@ -14,11 +14,12 @@ import "math"
 type Winograd struct {
 	Tile               int // 4 or 2: m × m results per tile
 	Batch, In, Out     int
+	Rows               int // of a position in packed kernels, see WinogradKernels; 0 is In
 	H, W, Top, Left    int
 	OutH, OutW         int
 	YH, YW, YTop       int
 	YLeft              int
-	X, U, Y            []float32 // U: see PackWinograd
+	X, Y               []float32
 	Bias, Residual     []float32
 	Act                Activation
 	tiles, down, right int // of all images, of one
@@ -34,6 +35,7 @@ const (
 // Plan derives what the other methods need.
 func (w *Winograd) Plan() {
 	m := w.Tile
+	w.Rows = max(w.Rows, w.In)
 	w.down, w.right = (w.OutH+m-1)/m, (w.OutW+m-1)/m
 	w.tiles = w.Batch * w.down * w.right
 	w.lda = (w.In+15)/16*16 + 16 // never a multiple of 4 KB
@@ -95,9 +97,9 @@ func (w *Winograd) Transform(v []float32, first, tiles, t0, t1, b0, b1 int) {
 // winogradZeros is a row outside of the image.
 var winogradZeros [winogradMaxPatch * 16]float32
 
-// Multiply computes panel j of the output channels for tiles t0 to t1-1 of a block that begins at tile first and has so many tiles.
-// Its memory m is for t1-t0 tiles.
-func (w *Winograd) Multiply(v, m []float32, first, tiles, t0, t1, j int) {
+// Multiply computes panel j of the output channels, whose packed kernels are u, for tiles t0 to t1-1 of a block that begins at tile first and
+// has so many tiles. Its memory m is for t1-t0 tiles.
+func (w *Winograd) Multiply(v, m, u []float32, first, tiles, t0, t1, j int) {
 	mr, _ := winogradShape()
 	n := w.Tile + 2
 	column, width := winogradPanel(w.Out, j)
@@ -105,16 +107,20 @@ func (w *Winograd) Multiply(v, m []float32, first, tiles, t0, t1, j int) {
 	rows := (t1 - t0 + steps - 1) / steps // products of equal height
 	g := winogradProduct{lda: w.lda, k: w.In, aPlane: plane(tiles, w.lda), cPlane: plane(t1-t0, width)}
 	// Many positions at a time, as far as their part of U stays in cache until the next rows need it.
-	g.count = max(1, min(n*n, winogradReuse/(4*w.In*width)))
+	count := max(1, min(n*n, winogradReuse/(4*w.In*width)))
 	if steps == 1 {
-		g.count = n * n
+		count = n * n
 	}
-	for p := 0; p < n*n; p += g.count {
-		g.count = min(g.count, n*n-p)
-		g.b = w.U[(column*n*n+p*width)*w.In:]
+	for p0 := 0; p0 < n*n; p0 += count {
+		p1 := min(n*n, p0+count)
+		if g.count = p1 - p0; w.Rows > w.In { // the kernels of two positions are apart
+			g.count = 1
+		}
 		for t := t0; t < t1; t += rows {
-			g.a, g.c = v[p*g.aPlane+(t-first)*w.lda:], m[p*g.cPlane+(t-t0)*width:]
-			g.run(min(rows, t1-t), width)
+			for p := p0; p < p1; p += g.count {
+				g.a, g.b, g.c = v[p*g.aPlane+(t-first)*w.lda:], u[p*width*w.Rows:], m[p*g.cPlane+(t-t0)*width:]
+				g.run(min(rows, t1-t), width)
+			}
 		}
 	}
 	for b := range width / 16 {

@@ -1,7 +1,10 @@
 package kernel
 
-// WinogradLen is the number of elements of packed 3 × 3 kernels, out × in of them, for tiles of m × m results, m = 2 or 4.
-func WinogradLen(m, out, in int) int { return (m + 2) * (m + 2) * in * ((out + 15) / 16 * 16) }
+import "slices"
+
+// WinogradLen is the number of elements of packed 3 × 3 kernels for so many output channels, of tiles of m × m results, m = 2 or 4, where each
+// position has so many rows, one for each input channel at least.
+func WinogradLen(m, out, rows int) int { return (m + 2) * (m + 2) * rows * ((out + 15) / 16 * 16) }
 
 // WinogradPanels is the number of panels of so many output channels. Each has as many columns as the instruction set likes, but for the last, which
 // may have 16.
@@ -10,38 +13,58 @@ func WinogradPanels(out int) int {
 	return (out + width - 1) / width
 }
 
+// WinogradWidth is the most columns of a panel of so many output channels.
+func WinogradWidth(out int) int {
+	_, width := winogradPanel(out, 0)
+	return width
+}
+
 // winogradPanel is where panel j begins among the output channels, and its columns.
 func winogradPanel(out, j int) (first, width int) {
 	_, width = winogradShape()
 	return j * width, min(width, (out+15)/16*16-j*width)
 }
 
-// PackWinograd transforms the kernels w [out, in, 3, 3] to U = G g Gᵀ, in float64, and packs panels lo to hi-1 of the output channels:
-// [panel][position of the patch][in][column of the panel]. Columns beyond out are zero.
-func PackWinograd(dst, w []float32, m, out, in, lo, hi int) {
-	const (
-		chunk = 4             // input channels at a time
-		plane = chunk*32 + 16 // their results lie close together first: positions in the panel are a power of 2 apart and push each other out of the cache
-	)
-	var (
-		taps [chunk * 9 * 16]float32
-		near [winogradMaxPositions * plane]float32
-	)
-	n := m + 2
-	for j := lo; j < hi; j++ {
-		first, width := winogradPanel(out, j)
-		panel := dst[n*n*in*first:][:n*n*in*width]
-		for c := 0; c < in; c += chunk {
-			p := winogradPacking{src: taps[:], plane: plane, next: width, count: min(chunk, in-c)}
-			for q := 0; q < width; q += 16 {
-				o := first + q
-				Block16(taps[:], w[(o*in+c)*9:], min(16, out-o), in*9, 9*p.count)
-				p.dst = near[q:]
-				p.run(m)
+// winogradPanelOf is panel j of packed kernels.
+func winogradPanelOf(u []float32, m, out, rows, j int) []float32 {
+	first, width := winogradPanel(out, j)
+	return u[WinogradLen(m, first, rows):][:WinogradLen(m, width, rows)]
+}
+
+// WinogradKernels are 3 × 3 kernels W [Out, In, 3, 3]. Those of a transposed convolution are W [In, Out, 3, 3], and each is turned by half a circle.
+type WinogradKernels struct {
+	W             []float32
+	Tile, Out, In int
+	Rows          int // of a position in packed kernels, In at least
+	Transposed    bool
+}
+
+// Panel is panel j of kernels u that are packed in full.
+func (k *WinogradKernels) Panel(u []float32, j int) []float32 {
+	return winogradPanelOf(u, k.Tile, k.Out, k.Rows, j)
+}
+
+// Pack transforms the kernels from input channels c0 to c1-1 to panel j of the output channels: U = G g Gᵀ. The panel is
+// [position of the patch][Rows, one for each input channel][column of the panel], and panels lie one after the other in packed kernels. Columns
+// beyond Out are zero; rows beyond In are not written. With an even number of rows, positions may be a power of 2 apart and push each other out
+// of the cache: that takes twice as long.
+func (k *WinogradKernels) Pack(panel []float32, j, c0, c1 int) {
+	const chunk = 16 // input channels at a time
+	var taps [chunk * 9 * 16]float32
+	first, width := winogradPanel(k.Out, j)
+	for c := c0; c < c1; c += chunk {
+		p := winogradPacking{src: taps[:], plane: k.Rows * width, next: width, count: min(chunk, c1-c), turned: k.Transposed}
+		for q := 0; q < width; q += 16 {
+			o := first + q
+			if lanes := min(16, k.Out-o); k.Transposed {
+				for i := range p.count {
+					Block16(taps[i*9*16:], k.W[((c+i)*k.Out+o)*9:], lanes, 9, 9)
+				}
+			} else {
+				Block16(taps[:], k.W[(o*k.In+c)*9:], lanes, k.In*9, 9*p.count)
 			}
-			for i := range n * n {
-				copy(panel[(i*in+c)*width:], near[i*plane:][:p.count*width])
-			}
+			p.dst = panel[c*width+q:]
+			p.run(k.Tile)
 		}
 	}
 }
@@ -51,6 +74,7 @@ type winogradPacking struct {
 	src, dst    []float32 // [count][9 weights][16]; position ξ is at dst[ξ*plane:], 16 lanes
 	plane, next int       // elements from position to position and from channel to channel in dst
 	count       int
+	turned      bool // weight 8 comes first
 }
 
 // runGo is the contract of the transform of kernels.
@@ -58,32 +82,38 @@ func (w *winogradPacking) runGo(m int) {
 	g, n := winogradG(m), m+2
 	for c := range w.count {
 		for lane := range winogradLanes {
-			k := w.src[c*9*winogradLanes+lane:]
+			var k [9]float32
+			for i := range k {
+				k[i] = w.src[(c*9+i)*winogradLanes+lane]
+			}
+			if w.turned {
+				slices.Reverse(k[:])
+			}
 			for y := range n {
-				var t [3]float64 // row y of G g
+				var t [3]float32 // row y of G g
 				for x := range 3 {
-					t[x] = timesRow(&g[y], float64(k[x*16]), float64(k[(3+x)*16]), float64(k[(6+x)*16]))
+					t[x] = timesRow(&g[y], k[x], k[3+x], k[6+x])
 				}
 				for x := range n {
-					w.dst[c*w.next+(y*n+x)*w.plane+lane] = float32(timesRow(&g[x], t[0], t[1], t[2]))
+					w.dst[c*w.next+(y*n+x)*w.plane+lane] = timesRow(&g[x], t[0], t[1], t[2])
 				}
 			}
 		}
 	}
 }
 
-// timesRow is a row of G times a column. What the row does not use may be infinite.
-func timesRow(row *[3]float64, a, b, c float64) float64 {
+// timesRow is a row of G, rounded to float32, times a column. What the row does not use may be infinite.
+func timesRow(row *[3]float64, a, b, c float32) float32 {
 	switch {
 	case row[1] != 0:
-		return row[0]*a + row[1]*b + row[2]*c
+		return fma32(float32(row[1]), b, fma32(float32(row[2]), c, float32(row[0])*a))
 	case row[0] != 0:
-		return row[0] * a
+		return float32(row[0]) * a
 	}
-	return row[2] * c
+	return c
 }
 
-// UnpackWinograd finds the kernels w [out, in, 3, 3] that [PackWinograd] packed, but for the rounding of U: the least squares solution
+// UnpackWinograd finds the kernels w [out, in, 3, 3] that [WinogradKernels.Pack] packed, but for the rounding of U: the least squares solution
 // of G g Gᵀ = U.
 func UnpackWinograd(w, packed []float32, m, out, in int) {
 	_, full := winogradShape()
@@ -91,7 +121,7 @@ func UnpackWinograd(w, packed []float32, m, out, in int) {
 	p := leftInverse(winogradG(m))
 	for o := range out {
 		first, width := winogradPanel(out, o/full)
-		panel := packed[n*n*in*first:]
+		panel := winogradPanelOf(packed, m, out, in, o/full)
 		for c := range in {
 			for a := range 3 {
 				for b := range 3 {

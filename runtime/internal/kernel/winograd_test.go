@@ -11,6 +11,7 @@ import (
 type winogradCase struct {
 	Winograd
 	x, k, bias, residual []float32 // [Batch, In, H, W], [Out, In, 3, 3], [Out], [Batch, Out, OutH, OutW]
+	transposed           bool      // kernels are packed as those of a transposed convolution
 }
 
 func newWinogradCase(r *rand.Rand, m, batch, in, out, h, w, top, left, outH, outW int, normal bool) *winogradCase {
@@ -46,14 +47,34 @@ func block(s []float32, batch, c, plane int) []float32 {
 	return out
 }
 
+// pack packs the kernels, panel by panel, each in two pieces.
+func (c *winogradCase) pack(t testing.TB) []float32 {
+	w := &c.Winograd
+	k := WinogradKernels{W: c.k, Tile: w.Tile, Out: w.Out, In: w.In, Rows: max(w.Rows, w.In), Transposed: c.transposed}
+	if c.transposed {
+		k.W = make([]float32, len(c.k))
+		for i, v := range c.k {
+			o, in, tap := i/9/w.In, i/9%w.In, i%9
+			k.W[(in*w.Out+o)*9+8-tap] = v
+		}
+	}
+	u, ok := guarded(WinogradLen(w.Tile, w.Out, k.Rows))
+	for j := WinogradPanels(w.Out) - 1; j >= 0; j-- {
+		k.Pack(k.Panel(u, j), j, w.In/3, w.In)
+		k.Pack(k.Panel(u, j), j, 0, w.In/3)
+	}
+	if !ok() {
+		t.Fatal("writes outside of the packed kernels")
+	}
+	return u
+}
+
 // run computes the case by blocks of so many tiles, panels and pieces in any order, and returns the result [Batch, Out, OutH, OutW].
 func (c *winogradCase) run(t testing.TB, tiles int) []float32 {
 	w := &c.Winograd
 	w.X = block(c.x, w.Batch, w.In, w.H*w.W)
-	w.U, _ = guarded(WinogradLen(w.Tile, w.Out, w.In))
 	panels := WinogradPanels(w.Out)
-	PackWinograd(w.U, c.k, w.Tile, w.Out, w.In, panels/2, panels)
-	PackWinograd(w.U, c.k, w.Tile, w.Out, w.In, 0, panels/2)
+	u := c.pack(t)
 	blocks := (w.Out + 15) / 16
 	if c.bias != nil {
 		w.Bias = make([]float32, blocks*16)
@@ -79,9 +100,9 @@ func (c *winogradCase) run(t testing.TB, tiles int) []float32 {
 			w.Transform(v, first, n, first+piece[0], first+piece[1], piece[2], piece[3])
 		}
 		for j := range panels {
-			w.Multiply(v, m, first, n, first, first+half, j)
+			w.Multiply(v, m, winogradPanelOf(u, w.Tile, w.Out, w.Rows, j), first, n, first, first+half, j)
 			if half < n {
-				w.Multiply(v, m, first, n, first+half, first+n, j)
+				w.Multiply(v, m, winogradPanelOf(u, w.Tile, w.Out, w.Rows, j), first, n, first+half, first+n, j)
 			}
 		}
 		if !okV() || !okM() {
@@ -190,6 +211,7 @@ func TestWinograd(t *testing.T) {
 						c.YTop, c.YLeft = r.IntN(3), r.IntN(3)
 						c.YH, c.YW = c.YTop+outH+r.IntN(3), c.YLeft+outW+r.IntN(3)
 					}
+					c.transposed, c.Rows = r.IntN(2) == 0, in+r.IntN(3)
 					name := fmt.Sprintf("F(%d,3) %d→%d channels, %d×%d, pads %d %d, result %d×%d, bias %v residual %v %s",
 						m, in, out, h, w, top, left, outH, outW, c.bias != nil, c.residual != nil, c.Act.Kind)
 					c.near(t, name, c.run(t, 1+r.IntN(40)), c.direct(nil))
@@ -225,18 +247,36 @@ func BenchmarkWinograd(b *testing.B) {
 			v, m := make([]float32, nv), make([]float32, nm)
 			b.ResetTimer()
 			for b.Loop() {
-				for _, w.U = range kernels {
+				for _, u := range kernels {
 					for first := 0; first < w.Tiles(); first += tiles {
 						n := min(tiles, w.Tiles()-first)
 						w.Transform(v, first, n, first, first+n, 0, (in+15)/16)
 						for j := range WinogradPanels(out) {
-							w.Multiply(v, m, first, n, first, first+n, j)
+							w.Multiply(v, m, winogradPanelOf(u, w.Tile, w.Out, w.Rows, j), first, n, first, first+n, j)
 						}
 					}
 				}
 			}
 			b.ReportMetric(b.Elapsed().Seconds()*1e6/6/float64(b.N), "µs/layer")
 			b.ReportMetric(6*18*float64(in*out*size*size)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s") // of a direct convolution
+		})
+	}
+}
+
+// BenchmarkWinogradPack packs kernels, those of a convolution and of its gradient.
+func BenchmarkWinogradPack(b *testing.B) {
+	for _, s := range [][3]int{{4, 64, 0}, {4, 64, 1}, {4, 256, 0}, {4, 256, 1}, {2, 512, 0}, {2, 512, 1}} {
+		k := WinogradKernels{Tile: s[0], In: s[1], Out: s[1], Rows: s[1] + 1, Transposed: s[2] == 1}
+		b.Run(fmt.Sprintf("F%d/%d/transposed=%v", k.Tile, k.In, k.Transposed), func(b *testing.B) {
+			k.W = make([]float32, 9*k.In*k.Out)
+			panel := make([]float32, WinogradLen(k.Tile, 32, k.Rows))
+			for b.Loop() {
+				for j := range WinogradPanels(k.Out) {
+					_, width := winogradPanel(k.Out, j)
+					k.Pack(panel[:WinogradLen(k.Tile, width, k.Rows)], j, 0, k.In)
+				}
+			}
+			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/float64(k.In*k.Out), "ns/kernel")
 		})
 	}
 }

@@ -143,12 +143,20 @@ func (w *winogradProduct) run(m, width int) {
 func (w *winogradPacking) run(m int) {
 	p := (*byte)(unsafe.Pointer(w))
 	switch {
+	case useAVX512 && m == 4 && w.turned:
+		asmWinogradPack512Tile4Turned(p)
 	case useAVX512 && m == 4:
 		asmWinogradPack512Tile4(p)
+	case useAVX512 && w.turned:
+		asmWinogradPack512Tile2Turned(p)
 	case useAVX512:
 		asmWinogradPack512Tile2(p)
+	case useAVX2 && m == 4 && w.turned:
+		asmWinogradPack2Tile4Turned(p)
 	case useAVX2 && m == 4:
 		asmWinogradPack2Tile4(p)
+	case useAVX2 && w.turned:
+		asmWinogradPack2Tile2Turned(p)
 	case useAVX2:
 		asmWinogradPack2Tile2(p)
 	default:

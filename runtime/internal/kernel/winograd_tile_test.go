@@ -101,7 +101,7 @@ func checkWinogradTile(t *testing.T, r *rand.Rand, m int) {
 		}
 	})
 
-	k := winogradPacking{src: slice(count * 9 * 16), plane: 16 * count, next: 16, count: count}
+	k := winogradPacking{src: slice(count * 9 * 16), plane: 16 * count, next: 16, count: count, turned: r.IntN(2) == 0}
 	for i, v := range k.src {
 		if v == -3e38 { // what is left when large numbers cancel is another in every order of sums
 			k.src[i] = 3

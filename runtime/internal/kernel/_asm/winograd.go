@@ -41,8 +41,10 @@ func winograd() {
 		}
 		winogradOut(newWinogradGen(512, tile))
 		winogradOut(newWinogradGen(2, tile))
-		winogradPack(newWinogradGen(512, tile))
-		winogradPack(newWinogradGen(2, tile))
+		for _, turned := range []bool{false, true} {
+			winogradPack(newWinogradGen(512, tile), turned)
+			winogradPack(newWinogradGen(2, tile), turned)
+		}
 	}
 }
 

@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"math"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -16,21 +16,6 @@ const (
 	winPackTaps                                     = 9 * 64 // bytes of the weights of a channel
 	winPackNA, winPackNB                    float64 = 2 * winA2 * (winA2 - winB2), 2 * winB2 * (winB2 - winA2)
 )
-
-var winogradDoubles = map[float64]Mem{}
-
-// double is a factor in memory, for as many lanes as a vector has.
-func double(f float64) Mem {
-	m, ok := winogradDoubles[f]
-	if !ok {
-		m = GLOBL(fmt.Sprintf("winogradDouble%d", len(winogradDoubles)), RODATA|NOPTR)
-		for k := range 8 {
-			DATA(8*k, U64(math.Float64bits(f)))
-		}
-		winogradDoubles[f] = m
-	}
-	return m
-}
 
 // packRow is one or two rows of G: (g0, g1, g2), and (g0, -g1, g2) where there are two.
 type packRow struct{ even0, odd, even2 float64 }
@@ -47,34 +32,39 @@ func (g *winogradGen) packRows() []packRow {
 	}
 }
 
-// times computes those rows of G times a column of three, which load puts into a register, in float64. It returns the results in out.
-func (p packRow) times(load func(i int, to VecPhysical), out []VecPhysical, t VecPhysical) []VecPhysical {
+// times computes those rows of G times a column of three, which load puts into a register. It returns the results in out.
+func (g *winogradGen) times(p packRow, load func(i int, to VecPhysical), out []VecPhysical, t VecPhysical) []VecPhysical {
 	switch {
 	case p.odd != 0:
 		load(0, out[0])
-		VMULPD(double(p.even0), out[0], out[0])
+		g.mul(p.even0, out[0], out[0])
 		load(2, t)
-		VFMADD231PD(double(p.even2), t, out[0])
+		g.add(p.even2, t, out[0])
+		VMOVAPS(out[0], out[1])
 		load(1, t)
-		VMULPD(double(p.odd), t, t)
-		VSUBPD(t, out[0], out[1])
-		VADDPD(t, out[0], out[0])
+		g.sub(p.odd, t, out[1])
+		g.add(p.odd, t, out[0])
 		return out[:2]
+	case p.even0 == 1:
+		load(0, out[0])
 	case p.even0 != 0:
 		load(0, out[0])
-		VMULPD(double(p.even0), out[0], out[0])
+		g.mul(p.even0, out[0], out[0])
 	default:
 		load(2, out[0])
 	}
 	return out[:1]
 }
 
-// winogradPack transforms kernels. SI and DX point to positions 0 and 3 of a row of U. A vector has the float64 of 8 lanes, or of 4.
-func winogradPack(g *winogradGen) {
-	name := g.name("Pack")
+// winogradPack transforms kernels. SI and DX point to positions 0 and 3 of a row of U.
+func winogradPack(g *winogradGen, turned bool) {
+	name, doc := g.name("Pack"), ""
+	if turned {
+		name, doc = name+"Turned", ", turned by half a circle"
+	}
 	TEXT(name, NOSPLIT|NOFRAME, "func(w *byte)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s transforms the kernels *w, a winogradPacking, for tiles of %d.", name, g.tile))
+	Doc(fmt.Sprintf("%s transforms the kernels *w, a winogradPacking, for tiles of %d%s.", name, g.tile, doc))
 	Load(Param("w"), RDI)
 	field := func(disp int) Mem { return Mem{Base: RDI, Disp: disp} }
 	MOVQ(field(winPackSrc), RBX)
@@ -84,20 +74,33 @@ func winogradPack(g *winogradGen) {
 	MOVQ(field(winPackNext), R8)
 	SHLQ(Imm(2), R8)
 	MOVQ(field(winPackCount), RAX)
-	half := 32 / g.halves                                                 // bytes of the float32 of a vector
-	narrow := map[VecPhysical]VecPhysical{Z6: Y6, Z7: Y7, Y6: X6, Y7: X7} // the half of a register
+	list := g.packRows()
+	var factors []float64
+	for _, p := range list {
+		for _, f := range []float64{p.even0, p.odd, p.even2} {
+			if f != 0 && f != 1 && !slices.Contains(factors, f) {
+				factors = append(factors, f)
+			}
+		}
+	}
+	g.load(factors...)
 	t := g.r[12]
+	tap := func(i int) int {
+		if turned {
+			return 8 - i
+		}
+		return i
+	}
 	align()
 	Label("channel")
-	for h := 0; h < 64; h += half {
+	for h := 0; h < 64; h += 64 / g.halves {
 		MOVQ(R14, RSI)
 		LEAQ(Mem{Base: RCX, Index: RCX, Scale: 2}, RDX)
 		ADDQ(RSI, RDX)
-		list := g.packRows()
 		for k, p := range list {
 			var rows [2][]VecPhysical
 			for x := range 3 {
-				out := p.times(func(i int, to VecPhysical) { VCVTPS2PD(Mem{Base: RBX, Disp: (3*i+x)*64 + h}, to) }, []VecPhysical{g.r[x], g.r[3+x]}, t)
+				out := g.times(p, func(i int, to VecPhysical) { VMOVUPS(Mem{Base: RBX, Disp: tap(3*i+x)*64 + h}, to) }, []VecPhysical{g.r[x], g.r[3+x]}, t)
 				for i, v := range out {
 					rows[i] = append(rows[i], v)
 				}
@@ -108,17 +111,12 @@ func winogradPack(g *winogradGen) {
 				}
 				j := 0
 				for _, q := range list {
-					for _, v := range q.times(func(i int, to VecPhysical) { VMOVAPD(row[i], to) }, g.r[6:8], t) {
-						if g.halves == 1 {
-							VCVTPD2PS(v, narrow[v])
-						} else {
-							VCVTPD2PSY(v, narrow[v])
-						}
+					for _, v := range g.times(q, func(i int, to VecPhysical) { VMOVAPS(row[i], to) }, g.r[6+j%4:][:2], t) {
 						m := Mem{Base: []GPPhysical{RSI, RDX}[j/3], Disp: h}
 						if j%3 > 0 {
 							m.Index, m.Scale = RCX, uint8(j%3)
 						}
-						VMOVUPS(narrow[v], m)
+						VMOVUPS(v, m)
 						j++
 					}
 				}
