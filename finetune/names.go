@@ -118,6 +118,7 @@ func (m *Model) name() {
 		if anonymous.MatchString(p.Name) {
 			name, how = f.find(p.Value)
 		} else {
+			p.Transform = f.orientation(p.Value)
 			name, how = f.tied(p)
 		}
 		if name == "" || f.taken[name] {
@@ -145,6 +146,30 @@ func (f *namer) tied(p *Param) (string, Transform) {
 		return "", Same
 	}
 	return modules[0] + p.Name[i:], p.Transform
+}
+
+// orientation tells whether a weight that has its name lies with its axes exchanged: where every layer multiplies by it as it is, [inputs, outputs], which PyTorch's linear
+// layers do not. Some tools rename and transpose what exporters folded. Products that PyTorch's own code writes as such, and Gemm, which is what
+// exporters make of addmm (as of GPT-2's layers), do take PyTorch's tensor as it is.
+func (f *namer) orientation(v *graph.Value) Transform {
+	if v.Const.Rank() != 2 || !strings.HasSuffix(v.Name, "weight") || len(f.uses[v]) == 0 {
+		return Same
+	}
+	for _, u := range f.uses[v] {
+		if u.node.Op.Domain != "" || u.node.Op.Name != "MatMul" || u.index != 1 || isProduct(u.node) {
+			return Same
+		}
+	}
+	return Transpose
+}
+
+// isProduct reports whether PyTorch's code was a product of matrices, as far as the exporter tells, and no layer.
+func isProduct(n *graph.Node) bool {
+	switch strings.TrimRight(traced(n), "_0123456789") {
+	case "matmul", "bmm", "mm", "addmm", "einsum":
+		return true
+	}
+	return false
 }
 
 // readers are the uses of v, those of what only lays it out anew in place of it.
@@ -223,8 +248,7 @@ func (f *namer) byBias(n *graph.Node) string {
 
 // plain reports whether the module may be a layer with one weight: it has no other parameters, and the operation in it is not a product of its own.
 func (f *namer) plain(n *graph.Node, module string) bool {
-	op := strings.TrimRight(traced(n), "_0123456789")
-	if op == "matmul" || op == "bmm" || op == "einsum" {
+	if isProduct(n) {
 		return false
 	}
 	for s := range f.taken {

@@ -234,19 +234,30 @@ func (a *Adapter) loadSaved(name string, t *tensor.Tensor) error {
 			break
 		}
 	}
-	old := base.Value.Const
+	old, how := base.Value.Const, base.Transform
 	shape := slices.Clone(old.Shape())
-	if base.Transform == finetune.Transpose {
-		slices.Reverse(shape)
+	flipped := slices.Clone(shape)
+	slices.Reverse(flipped)
+	// What the file has is PyTorch's tensor: it tells the layout, unless the weight is square.
+	if len(shape) == 2 && (how == finetune.Same || how == finetune.Transpose) && shape[0] != shape[1] {
+		switch {
+		case t.Shape().Equal(shape):
+			how = finetune.Same
+		case t.Shape().Equal(flipped):
+			how = finetune.Transpose
+		}
+	}
+	if how == finetune.Transpose {
+		shape = flipped
 	}
 	x, err := toType(t, old.DType(), name, shape...)
 	if err != nil {
 		return err
 	}
-	if base.Transform == finetune.Transpose {
+	if how == finetune.Transpose {
 		x = ofFloats(old.DType(), transposed(floatsOf(x), shape[0], shape[1]), old.Shape()...)
 	}
-	return a.save(base, module, name, x)
+	return a.save(base, how, module, name, x)
 }
 
 // toType is x in another type, if it has the shape.

@@ -25,7 +25,7 @@ func (a *Adapter) freshSaved() error {
 			if p.Name[i] != '.' || !endsWithAny(p.Name[:i], list) {
 				continue
 			}
-			if err := a.save(p, p.Name[:i], p.Name, p.Value.Const.Clone()); err != nil {
+			if err := a.save(p, p.Transform, p.Name[:i], p.Name, p.Value.Const.Clone()); err != nil {
 				return err
 			}
 			for _, s := range list {
@@ -59,16 +59,16 @@ func (s *Set) base() []*finetune.Param {
 	return list
 }
 
-// save adds a copy of p, a parameter of the module, with the constant t.
-func (a *Adapter) save(p *finetune.Param, module, name string, t *tensor.Tensor) error {
+// save adds a copy of p, a parameter of the module, with the constant t, which lies as how says.
+func (a *Adapter) save(p *finetune.Param, how finetune.Transform, module, name string, t *tensor.Tensor) error {
 	if p.Stat {
 		return fmt.Errorf("saved module %q: running statistics (%s) are not supported", module, p.Name)
 	}
-	if p.Transform != finetune.Same && p.Transform != finetune.Transpose {
-		return fmt.Errorf("saved module %q: the model has %s in another form (%s)", module, p.Name, p.Transform)
+	if how != finetune.Same && how != finetune.Transpose {
+		return fmt.Errorf("saved module %q: the model has %s in another form (%s)", module, p.Name, how)
 	}
 	q := newParam(prefix+module+".modules_to_save."+a.Name+strings.TrimPrefix(p.Name, module), t)
-	q.Transform, q.FrozenRows = p.Transform, p.FrozenRows
+	q.Transform, q.FrozenRows = how, p.FrozenRows
 	a.saved = append(a.saved, &savedModule{base: p, copy: a.param(q), module: module, name: name})
 	return nil
 }
