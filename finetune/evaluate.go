@@ -54,7 +54,9 @@ func (e *Evaluator) Run(ctx context.Context, batch map[string]*tensor.Tensor) (l
 		if !ok {
 			return 0, nil, fmt.Errorf("the batch has no %q", name)
 		}
-		e.in[i] = x
+		if e.in[i], err = e.step.model.feed(x); err != nil {
+			return 0, nil, err
+		}
 	}
 	for i, p := range e.params {
 		x := p.Value.Const

@@ -21,6 +21,9 @@ func (m *Model) Save(path string, opts ...onnx.SaveOption) error {
 	if err != nil {
 		return err
 	}
+	if err := m.halves.narrow(m.reg, g); err != nil {
+		return err
+	}
 	return onnx.Save(path, g, opts...)
 }
 

@@ -20,6 +20,7 @@ type Model struct {
 	Params []*Param // in the order of the file, those of graphs inside nodes last
 	reg    *graph.Registry
 	inline map[*graph.Value]inline // constants that are Constant nodes in the file
+	halves *halves                 // of a file that has float16 or bfloat16, else nil
 }
 
 // Param is a constant of the graph that may train, or a running statistic.
@@ -41,13 +42,18 @@ const (
 	Transpose Transform = "transpose" // of rank 2, the axes exchanged
 )
 
-// New finds the parameters of g, which it copies. All that are floating point and of use as weights train; see [Model.Freeze].
+// New finds the parameters of g, which it copies. All that are floating point and of use as weights train; see [Model.Freeze]. Where g has float16 or bfloat16,
+// the copy has float32, inputs and outputs too; [Model.Save] rounds again.
 func New(g *graph.Graph) (*Model, error) {
 	m := &Model{Graph: g.Clone(), reg: ops.Registry()}
 	if err := graph.Resolve(m.reg, m.Graph); err != nil {
 		return nil, err
 	}
 	m.inline = unpack(m.Graph)
+	var err error
+	if m.halves, err = widen(m.Graph); err != nil {
+		return nil, err
+	}
 	untie(m.Graph)
 	separate(m.Graph)
 	m.find()
@@ -204,5 +210,11 @@ func (m *Model) Run(ctx context.Context, feeds map[string]*tensor.Tensor) (map[s
 		return nil, err
 	}
 	defer s.Close()
-	return s.Run(ctx, feeds)
+	in := make(map[string]*tensor.Tensor, len(feeds))
+	for name, x := range feeds {
+		if in[name], err = m.feed(x); err != nil {
+			return nil, err
+		}
+	}
+	return s.Run(ctx, in)
 }

@@ -205,7 +205,10 @@ func (s *Step) Add(ctx context.Context, batch map[string]*tensor.Tensor) error {
 		if !ok {
 			return fmt.Errorf("the batch has no %q", name)
 		}
-		s.backIn[i] = x
+		var err error
+		if s.backIn[i], err = s.model.feed(x); err != nil {
+			return err
+		}
 	}
 	s.back.Reseed(mix(s.cfg.Seed, uint64(s.done), uint64(s.micro)))
 	n := s.batches
