@@ -70,6 +70,9 @@ func TestHalves(t *testing.T) {
 			if len(m.Params) != 3 {
 				t.Fatalf("%d parameters, want 3", len(m.Params))
 			}
+			if r, err := m.Report(); err != nil || len(r.Folded) == 0 || !strings.Contains(strings.Join(r.Folded, "\n"), "float16") {
+				t.Error("the report does not tell of halves: ", r, err)
+			}
 			if err := m.Freeze("fc1.bias"); err != nil {
 				t.Fatal(err)
 			}

@@ -101,7 +101,7 @@ func (m *Model) find() {
 		if d := v.Const.DType(); d != tensor.Float32 && d != tensor.Float64 || !used[v] {
 			continue
 		}
-		if v.Const.Len() == 1 && !strings.Contains(v.Name, ".") { // a number in a formula, as PyTorch names no parameter
+		if v.Const.Len() == 1 && (!strings.Contains(v.Name, ".") || strings.Contains(v.Name, "/")) { // a number in a formula, as PyTorch names no parameter
 			continue
 		}
 		m.Params = append(m.Params, &Param{Name: name, Value: v, Stat: stat[v], Train: !stat[v]})

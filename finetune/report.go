@@ -123,6 +123,9 @@ func (m *Model) folded(r *Report) {
 	if transposed > 0 {
 		r.Folded = append(r.Folded, fmt.Sprintf("%d weights lie in another layout than PyTorch's, and are named after it all the same", transposed))
 	}
+	if m.halves != nil {
+		r.Folded = append(r.Folded, "the file has float16 or bfloat16: the model trains in float32, and is rounded again when it is saved")
+	}
 	if n := len(m.weightsInNodes()); n > 0 {
 		r.Folded = append(r.Folded, fmt.Sprintf("%d constants of many elements are nodes or have no name and do not train, as position embeddings of a fixed length: %v", n, firstFew(m.weightsInNodes())))
 	}
