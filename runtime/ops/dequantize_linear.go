@@ -1,13 +1,15 @@
 package ops
 
 import (
+	"slices"
+
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/kernel"
 )
 
 // DequantizeLinear is (x − zero point) · scale, computed in float32, with scales as in QuantizeLinear.
-var dequantizeLinear = family(
+var dequantizeLinear = grad(family(
 	&graph.Op{
 		Name: "DequantizeLinear", Since: 28,
 		Sig: `(x:T1, x_scale:T2, x_zero_point?:T1) -> (y:T3)
@@ -26,7 +28,7 @@ var dequantizeLinear = family(
 		-block_size`},
 	&graph.Op{Since: 13, Sig: "(x:T, x_scale:f32, x_zero_point?:T) -> (y:f32); T = i8 u8 i32"},
 	&graph.Op{Since: 10, Sig: "-axis"},
-)
+), dequantizeGrad)
 
 func inferDequantizeLinear(c *graph.Infer) error {
 	if err := inferScales(c); err != nil {
@@ -48,6 +50,83 @@ func inferDequantizeLinear(c *graph.Infer) error {
 	}
 	c.Set(0, t)
 	return nil
+}
+
+// dequantizeGrad: y = (x − z)·s gives dx = g·s, ds = Σ g·(x − z) and dz = −Σ g·s over the elements that share a scale; dx and dz where they are floating point.
+func dequantizeGrad(r rule) []*graph.Value {
+	x, scale, zero := r.x(0), r.x(1), r.input(2)
+	to := func(v *graph.Value, d tensor.DType) *graph.Value {
+		if v.Type.DType == d {
+			return v
+		}
+		return r.Op("Cast", v, graph.Int("to", int(d)))
+	}
+	of := func(v *graph.Value) *graph.Value { return to(v, tensor.Float32) }
+	share := r.shared(scale)
+	g := of(r.g(0))
+	number := of(x)
+	if zero != nil {
+		number = r.sub(number, share.spread(of(zero)))
+	}
+	grads := []*graph.Value{nil, nil, nil}
+	if scale.Type.DType != tensor.Float8E8M0 { // powers of two have no derivative
+		grads[1] = to(share.sum(r.mul(g, number)), scale.Type.DType)
+	}
+	if x.Type.DType.IsFloat() {
+		grads[0] = r.mul(g, share.spread(of(scale)))
+		if zero != nil {
+			grads[2] = r.neg(share.sum(grads[0]))
+		}
+	}
+	return grads
+}
+
+// sharing is how elements of a tensor share scales: spread gives scales a shape that can be broadcast to the tensor's, sum adds up what belongs to each scale.
+type sharing struct {
+	spread, sum func(v *graph.Value) *graph.Value
+}
+
+// shared is the sharing of input 0 with a scale of the form of input 1. Blocks are told apart by the extent of their axis, which must be known.
+func (r rule) shared(scale *graph.Value) sharing {
+	x, block := r.x(0), r.n.Int("block_size")
+	rank := r.rank(x)
+	if r.rank(scale) == 0 || rank == 0 {
+		return sharing{
+			spread: func(v *graph.Value) *graph.Value { return r.Op("Reshape", v, r.Ints()) },
+			sum: func(v *graph.Value) *graph.Value {
+				return r.like(r.Op("ReduceSum", v, graph.Int("keepdims", 0)), scale)
+			},
+		}
+	}
+	axis, err := quantAxis(r.n, rank)
+	if err != nil {
+		r.Fail(err)
+		return sharing{}
+	}
+	if block == 0 || r.rank(scale) < rank {
+		row := slices.Repeat([]int{1}, rank)
+		row[axis] = -1
+		return sharing{
+			spread: func(v *graph.Value) *graph.Value { return r.Op("Reshape", v, r.Ints(row...)) },
+			sum: func(v *graph.Value) *graph.Value {
+				return r.like(r.SumTo(v, r.Op("Reshape", scale, r.Ints(row...))), scale)
+			},
+		}
+	}
+	n, ok := x.Type.Shape[axis].Int()
+	if !ok {
+		r.Fail(graph.Unsupportedf("the gradient of blocks along axis %d of %s, whose extent is not known", axis, x.Type))
+		return sharing{}
+	}
+	at := make([]int, n)
+	for i := range at {
+		at[i] = i / block
+	}
+	places := r.Ints(at...)
+	return sharing{
+		spread: func(v *graph.Value) *graph.Value { return r.Op("Gather", v, places, graph.Int("axis", axis)) },
+		sum:    func(v *graph.Value) *graph.Value { return r.put(v, places, axis, r.Ints(ceilDiv(n, block))) },
+	}
 }
 
 func runDequantizeLinear(c *graph.Ctx) error {

@@ -1,8 +1,11 @@
 package ops
 
 import (
+	"math"
+	"slices"
 	"testing"
 
+	"github.com/onnxrun/onnxrun/finetune/autodiff"
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/runtime/internal/optest"
@@ -102,4 +105,62 @@ func TestArithmeticGradientsAtTies(t *testing.T) {
 		{name: "a NaN gradient", op: "Where", in: args(bool1, row(1, 2), row(3, 4)), cot: row(nan, 1), want: args(row(nan, 0), row(0, 1))},
 		{name: "empty", op: "Max", in: args(row(), row(2)), want: args(row(), row(0))},
 	})
+}
+
+// TestDequantizeGradients: by the scale, where there is one, one for each index of an axis or one for each block, of whole and of part.
+func TestDequantizeGradients(t *testing.T) {
+	f32 := func(seed uint64, shape ...int) *tensor.Tensor {
+		x := tensor.Must(tensor.New(tensor.Float32, shape...))
+		for i, v := range tensor.Data[float64](drawn(seed, 0.1, 1, shape...)) {
+			tensor.Data[float32](x)[i] = float32(v)
+		}
+		return x
+	}
+	i8 := func(shape ...int) *tensor.Tensor {
+		x := tensor.Must(tensor.New(tensor.Int8, shape...))
+		for i := range x.Len() {
+			tensor.Data[int8](x)[i] = int8(37*i%255 - 127)
+		}
+		return x
+	}
+	axis := func(k int) graph.Attr { return graph.Int("axis", k) }
+	optest.Grad(t, Registry(), "DequantizeLinear", []optest.Case{
+		{Name: "one scale", In: args(i8(3, 4), f32(1), i8()), Grad: []int{1}},
+		{Name: "a scale of one element", In: args(i8(3, 4), f32(1, 1), i8(1)), Grad: []int{1}},
+		{Name: "no zero point", In: args(i8(3, 4), f32(1)), Grad: []int{1}},
+		{Name: "scalar", In: args(i8(), f32(1), i8()), Grad: []int{1}},
+		{Name: "vector", In: args(i8(5), f32(1, 5), i8(5)), Grad: []int{1}},
+		{Name: "each index", In: args(i8(3, 4, 2), f32(1, 4), i8(4)), Grad: []int{1}},
+		{Name: "each index of the last axis", In: args(i8(3, 4, 2), f32(1, 2), i8(2)), Grad: []int{1}, Attrs: []graph.Attr{axis(-1)}},
+		{Name: "blocks", In: args(i8(3, 6, 2), f32(1, 3, 2, 2), i8(3, 2, 2)), Grad: []int{1}, Attrs: []graph.Attr{axis(1), graph.Int("block_size", 3)}},
+		{Name: "blocks, the last one in part", In: args(i8(7, 2), f32(1, 3, 2)), Grad: []int{1}, Attrs: []graph.Attr{axis(0), graph.Int("block_size", 3)}},
+		{Name: "older", Since: 13, In: args(i8(3, 4, 2), f32(1, 4), i8(4)), Grad: []int{1}},
+		{Name: "oldest", Since: 10, In: args(i8(3, 4, 2), f32(1), i8()), Grad: []int{1}},
+		{Name: "empty", In: args(i8(0, 4), f32(1, 4), i8(4)), Grad: []int{1}},
+		{Name: "empty, one scale", In: args(i8(0, 4), f32(1)), Grad: []int{1}},
+		{Name: "empty blocks", In: args(i8(0, 4), f32(1, 0, 2)), Grad: []int{1}, Attrs: []graph.Attr{axis(1), graph.Int("block_size", 2)}},
+		{Name: "no scales", In: args(i8(3, 0), f32(1, 0)), Grad: []int{1}},
+		{Name: "huge", In: args(tensor.Must(tensor.Of([]int32{math.MinInt32, math.MaxInt32, 0, 1}, 2, 2)), f32(1, 2)), Grad: []int{1}},
+	})
+	// Numbers of eight bits have no differences. Their gradients are not rounded to eight bits.
+	b := graph.NewBuilder(Registry(), nil)
+	x, s := b.Input("x", graph.TensorType(tensor.Float32, graph.Size(2), graph.Size(3))), b.Input("s", graph.TensorType(tensor.Float32, graph.Size(3)))
+	q := b.Op("Cast", x, graph.Int("to", int(tensor.Float8E4M3FN)))
+	z := b.Op("Cast", b.Const(tensor.Must(tensor.Of([]float32{0, 0, 0}))), graph.Int("to", int(tensor.Float8E4M3FN)))
+	loss := b.Op("ReduceSum", b.Op("DequantizeLinear", q, s, z), graph.Int("keepdims", 0))
+	grads, err := autodiff.Gradients(Registry(), b.Graph, loss, []*graph.Value{x, s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Graph.Outputs = grads
+	scale := []float32{0.3, 1e-9, 5}
+	got, err := (&optest.Interp{Reg: Registry()}).RunGraph(b.Graph, args(tensor.Must(tensor.Of([]float32{1, 2, -3, 0.5, 4, 8}, 2, 3)), tensor.Must(tensor.Of(scale))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][]float32{append(scale, scale...), {1.5, 6, 5}} {
+		if !slices.Equal(tensor.Data[float32](got[i]), want) {
+			t.Errorf("gradient %d is %v, want %v", i, got[i], want)
+		}
+	}
 }

@@ -125,7 +125,7 @@ func (r rule) put(g, places *graph.Value, axis int, n *graph.Value) *graph.Value
 		moved = r.Op("Transpose", g, graph.Ints("perm", front...))
 	}
 	rest := r.Op("Shape", moved, graph.Int("start", 1))
-	zeros := r.Op("Expand", r.num(0), r.Op("Concat", n, rest, graph.Int("axis", 0)))
+	zeros := r.Op("Expand", r.Scalar(g.Type.DType, 0), r.Op("Concat", n, rest, graph.Int("axis", 0)))
 	out := r.Op("ScatterND", zeros, r.Op("Unsqueeze", places, r.Ints(-1)), moved, graph.Str("reduction", "add"))
 	if axis != 0 {
 		back := make([]int64, rank)
