@@ -26,20 +26,31 @@ import (
 // a model that the way is not for.
 type tuning func(m *finetune.Model, feeds map[string]*tensor.Tensor) (finish func() error, err error)
 
+var (
+	lora       = adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit, Dropout: 0.1, Targets: []string{adapter.AllLinear}}
+	everywhere = adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit, TargetPattern: ".*"}
+	dora       = adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit, Dropout: 0.1, Targets: []string{adapter.AllLinear}, DoRA: true}
+	ia3        = adapter.Config{Type: adapter.IA3, Targets: []string{adapter.AllLinear}}
+)
+
 var tunings = []struct {
 	name string
 	tuning
 }{
 	{"whole", func(*finetune.Model, map[string]*tensor.Tensor) (func() error, error) { return nil, nil }},
 	{"head", newHead},
-	{"lora", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit}, false)},
-	{"lora-merged", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, Init: adapter.RandomInit}, true)},
-	{"dora", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, DoRA: true, Init: adapter.RandomInit}, false)},
-	{"dora-merged", adapted(adapter.Config{Type: adapter.LoRA, R: 4, Alpha: 8, DoRA: true, Init: adapter.RandomInit}, true)},
-	{"ia3", adapted(adapter.Config{Type: adapter.IA3}, false)},
-	{"ia3-merged", adapted(adapter.Config{Type: adapter.IA3}, true)},
-	{"prompt", adapted(adapter.Config{Type: adapter.PromptTuning, VirtualTokens: 3}, false)},
-	{"prefix", adapted(adapter.Config{Type: adapter.PrefixTuning, VirtualTokens: 3}, false)},
+	{"lora", adapted(false, lora)},
+	{"lora-merged", adapted(true, lora)},
+	{"lora-everywhere", adapted(false, everywhere)}, // in convolutions and embeddings, too
+	{"lora-everywhere-merged", adapted(true, everywhere)},
+	{"dora", adapted(false, dora)},
+	{"dora-merged", adapted(true, dora)},
+	{"ia3", adapted(false, ia3)},
+	{"ia3-merged", adapted(true, ia3)},
+	{"three", adapted(false, lora, ia3, dora)},
+	{"three-merged", adapted(true, lora, ia3, dora)},
+	{"prompt", adapted(false, adapter.Config{Type: adapter.PromptTuning, VirtualTokens: 3})},
+	{"prefix", adapted(false, adapter.Config{Type: adapter.PrefixTuning, VirtualTokens: 3})},
 	{"pruned", prune},
 	{"int8", quantize},
 }
@@ -59,6 +70,7 @@ func TestTrainedExports(t *testing.T) {
 		name := strings.TrimSuffix(filepath.Base(file), ".onnx")
 		t.Run(name, func(t *testing.T) {
 			feeds := readInputs(t, strings.TrimSuffix(file, ".onnx")+".npz")
+			t.Run("untrained", func(t *testing.T) { untrained(t, file, filepath.Join(to, name+"+untrained"), feeds) })
 			for _, w := range tunings {
 				left := true
 				t.Run(w.name, func(t *testing.T) {
@@ -71,6 +83,28 @@ func TestTrainedExports(t *testing.T) {
 			}
 		})
 	}
+}
+
+// untrained saves a model of float32 as it is.
+func untrained(t *testing.T, file, to string, feeds map[string]*tensor.Tensor) {
+	g, err := onnx.Load(file)
+	if err != nil {
+		leaveOut(t, err)
+	}
+	g.Walk(func(g *graph.Graph, _ *graph.Node) bool {
+		for _, v := range slices.Concat(g.Inputs, g.Outputs, g.Consts) {
+			switch v.Type.DType {
+			case tensor.Float16, tensor.BFloat16, tensor.Int8, tensor.Uint8, tensor.Int4, tensor.Uint4:
+				t.Skip("computes in another type: ", v.Type)
+			}
+		}
+		return true
+	})
+	m, err := finetune.New(g)
+	if err != nil {
+		leaveOut(t, err)
+	}
+	export(t, m, to, feeds)
 }
 
 // leaveOut ends the test of a model that cannot train: for operators that are not supported, for lack of weights, or since the
@@ -94,21 +128,22 @@ func leaveOut(t *testing.T, err error) {
 	t.Fatal(err)
 }
 
-// adapted adds an adapter to all linear layers, or where its type wants it.
-func adapted(c adapter.Config, merge bool) tuning {
+// adapted adds adapters, all of them active.
+func adapted(merge bool, configs ...adapter.Config) tuning {
 	return func(m *finetune.Model, _ map[string]*tensor.Tensor) (func() error, error) {
 		set, err := adapter.New(m)
 		if err != nil {
 			return nil, err
 		}
-		if c.VirtualTokens == 0 {
-			c.Targets = []string{adapter.AllLinear}
+		var names []string
+		for i, c := range configs {
+			names = append(names, string(rune('a'+i)))
+			if _, err := set.Add(names[i], c); err != nil {
+				return nil, err
+			}
 		}
-		if _, err := set.Add("default", c); err != nil {
+		if err := set.Activate(names...); err != nil || !merge {
 			return nil, err
-		}
-		if !merge {
-			return nil, nil
 		}
 		return set.Merge, nil
 	}
@@ -247,7 +282,7 @@ func export(t *testing.T, m *finetune.Model, to string, feeds map[string]*tensor
 	}
 	out, err := saved.Run(context.Background(), feeds)
 	if err != nil {
-		t.Fatal(err)
+		leaveOut(t, err)
 	}
 	before, err := m.Run(context.Background(), feeds)
 	if err != nil {

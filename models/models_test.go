@@ -57,7 +57,7 @@ var built = map[string]struct {
 }
 
 // TestModels builds every model, counts its parameters, and runs it before and after it was written to a file. With ONNXRUN_EXPORT naming a folder, models, inputs and
-// outputs are left there for scripts/models_ort.py to compare with ONNX Runtime.
+// outputs are left there for scripts/trained_ort.py to compare with ONNX Runtime.
 func TestModels(t *testing.T) {
 	dir := os.Getenv("ONNXRUN_EXPORT")
 	for name, m := range built {

@@ -91,7 +91,11 @@ func (s *Set) matches(c *Config) ([]*Layer, error) {
 		list = append(list, l)
 	}
 	if list == nil {
-		return nil, fmt.Errorf("no layer is a target of %q%s; there are %s", c.Targets, c.TargetPattern, s.someLayers())
+		what := c.Targets
+		if pattern != nil {
+			what = []string{c.TargetPattern}
+		}
+		return nil, fmt.Errorf("no layer is a target of %q; there are %s", what, s.someLayers())
 	}
 	return list, nil
 }

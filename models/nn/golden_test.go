@@ -2,8 +2,10 @@ package nn_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 	"github.com/onnxrun/onnxrun/graph/tensor/npy"
 	"github.com/onnxrun/onnxrun/models/nn"
+	"github.com/onnxrun/onnxrun/onnx"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/runtime/ops"
 )
@@ -92,7 +95,8 @@ var goldens = map[string]func(n *nn.Net, in values) values{
 	},
 }
 
-// TestGoldens compares every layer with PyTorch's, whose parameters must have the same names and shapes.
+// TestGoldens compares every layer with PyTorch's, whose parameters must have the same names and shapes. With ONNXRUN_EXPORT naming a folder, layers and inputs are
+// left there for scripts/trained_ort.py to compare with ONNX Runtime.
 func TestGoldens(t *testing.T) {
 	files, err := os.ReadDir("testdata")
 	if err != nil {
@@ -150,7 +154,31 @@ func TestGoldens(t *testing.T) {
 			for k, ref := range want {
 				compare(t, k, got["out/"+k], ref)
 			}
+			if dir := os.Getenv("ONNXRUN_EXPORT"); dir != "" {
+				write(t, filepath.Join(dir, "nn_"+name), b.Graph, given)
+			}
 		})
+	}
+}
+
+// write saves a layer as a model with its inputs.
+func write(t *testing.T, file string, g *graph.Graph, given map[string]*tensor.Tensor) {
+	t.Helper()
+	g.Opsets[""] = 17
+	graph.SetOpsets(ops.Registry(), g)
+	if err := onnx.Save(file+".onnx", g); err != nil {
+		t.Fatal(err)
+	}
+	var arrays []npy.Named
+	for k, x := range given {
+		arrays = append(arrays, npy.Named{Name: "in/" + k, Tensor: x})
+	}
+	f, err := os.Create(file + ".npz")
+	if err == nil {
+		err = errors.Join(npy.WriteZip(f, arrays), f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
