@@ -39,8 +39,8 @@ type Op struct {
 	InPlaceAll bool
 	// IsFunction says that a model defines the operator; Expand is its body.
 	IsFunction bool
-	// SmallPages says that constants it computes need no huge pages; see [tensor.NewSmallPages].
-	SmallPages bool
+	// HugePages says whether constants that n computes are worth huge pages: those that are read at the speed of memory. Nil is never.
+	HugePages func(n *Node) bool
 	// Random says that two runs differ, so that it is never folded or merged.
 	Random bool
 

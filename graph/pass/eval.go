@@ -12,7 +12,7 @@ type evaluator struct {
 	leftPacked int // bytes for the results of private operators
 	limit      int // of the node at hand
 	budget     *int
-	smallPages bool
+	hugePages  bool
 }
 
 // node is the outputs of n when its inputs are constants and computing it is worth it, else nil. A node that fails is left alone: it may
@@ -39,7 +39,7 @@ func (e *evaluator) node(reg *graph.Registry, n *graph.Node) []*tensor.Tensor {
 	if n.Op.Domain == private {
 		e.budget, e.limit = &e.leftPacked, max(foldSmall, packGrowth*size)
 	}
-	e.smallPages = n.Op.SmallPages
+	e.hugePages = n.Op.HugePages != nil && n.Op.HugePages(n)
 	out, err := graph.InferOutputs(reg, n, in, nil)
 	if err != nil {
 		return nil
@@ -95,10 +95,10 @@ func (e *evaluator) Alloc(d tensor.DType, shape []int) (*tensor.Tensor, error) {
 	if err := e.Charge(size); err != nil {
 		return nil, err
 	}
-	if e.smallPages {
-		return tensor.NewSmallPages(d, shape...)
+	if e.hugePages {
+		return tensor.New(d, shape...)
 	}
-	return tensor.New(d, shape...)
+	return tensor.NewSmallPages(d, shape...)
 }
 
 func (e *evaluator) Scratch(n int) ([]byte, error) {

@@ -115,13 +115,12 @@ func (m *packedMatMul) emit(b *graph.Builder, n *graph.Node) {
 	if bias != nil && len(bias.Type.Shape) != 1 {
 		bias = b.Op("Reshape", bias, b.Ints(m.n))
 	}
-	attrs := []graph.Attr{}
-	if m.trans {
-		attrs = append(attrs, graph.Int("trans", 1))
-	}
 	args := []graph.Arg{w}
-	for _, a := range attrs {
-		args = append(args, a)
+	if m.trans {
+		args = append(args, graph.Int("trans", 1))
+	}
+	if m.fewRows() {
+		args = append(args, graph.Int("stream", 1))
 	}
 	p := b.Op(private+"::PackMatMul", args...)
 	if b.Err() != nil {
@@ -131,6 +130,20 @@ func (m *packedMatMul) emit(b *graph.Builder, n *graph.Node) {
 	n.In = []*graph.Value{m.a, p, bias, m.residual}
 	n.Attrs = []graph.Attr{graph.Int("k", m.k), graph.Int("n", m.n)}
 	b.Graph.Nodes = append(b.Graph.Nodes, n)
+}
+
+// streamRows is the number of rows from which a product computes much longer on a page of the matrix than the processor takes to find that page.
+const streamRows = 32
+
+// fewRows reports whether the product may have so few rows that it waits for memory. Unknown extents may be 1.
+func (m *packedMatMul) fewRows() bool {
+	rows := 1
+	for _, d := range m.a.Type.Shape[:len(m.a.Type.Shape)-1] {
+		if n, ok := d.Int(); ok {
+			rows = min(rows*min(n, streamRows), streamRows)
+		}
+	}
+	return rows < streamRows
 }
 
 // joinPacked lets products take over what follows them. The node that joins becomes the product, at its own place, where all inputs are known.

@@ -30,7 +30,7 @@ type Tensor struct {
 func New(d DType, shape ...int) (*Tensor, error) { return newTensor(d, shape, Align) }
 
 // NewSmallPages is New without huge pages. They take long where the system has to fetch them first: a virtual machine gives free ones back to its
-// host. It is for what is written at once, and read slowly, with much arithmetic for each element.
+// host. It is for what is written at once, and not read at the speed of memory.
 func NewSmallPages(d DType, shape ...int) (*Tensor, error) {
 	return newTensor(d, shape, alignPopulated)
 }

@@ -13,7 +13,7 @@ import (
 var packConvDirect = family(&graph.Op{
 	Domain: private, Name: "PackConvDirect", Since: 1,
 	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; transposed int = 0",
-	Infer: inferPackDirect, Run: runPackDirect, SmallPages: true,
+	Infer: inferPackDirect, Run: runPackDirect,
 })
 
 // UnpackConvDirect is the inverse of PackConvDirect.

@@ -11,7 +11,7 @@ import (
 var packConvWinograd = family(&graph.Op{
 	Domain: private, Name: "PackConvWinograd", Since: 1,
 	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; tile int = 4",
-	Infer: inferPackWinograd, Run: runPackWinograd, SmallPages: true,
+	Infer: inferPackWinograd, Run: runPackWinograd,
 })
 
 // UnpackConvWinograd finds weights whose transform comes closest to the packed ones: those that were packed, within the rounding of float32.

@@ -11,12 +11,14 @@ import (
 // private is the domain of operators that passes make of others. They never leave memory: each has an Expand into the standard's.
 const private = "ai.onnxrun"
 
-// packMatMul lays a constant K × N matrix (N × K with trans) out in the panels that the kernels of this machine read in order.
+// packMatMul lays a constant K × N matrix (N × K with trans) out in the panels that the kernels of this machine read in order. With stream, products
+// of few rows read it, which wait for memory.
 var packMatMul = family(&graph.Op{
 	Domain: private, Name: "PackMatMul", Since: 1,
 	Sig: `(W:T) -> (P:T)
 		T = f32
-		trans int = 0`,
+		trans int = 0; stream int = 0`,
+	HugePages: func(n *graph.Node) bool { return n.Bool("stream") },
 	Infer: func(c *graph.Infer) error {
 		k, n, err := packedExtents(c)
 		if err == nil {

@@ -9,7 +9,7 @@ import (
 // packRecurrent lays W or R of a recurrent operator, (directions, gates × hidden, K), out for PackedLSTM and its like: as the matrix K × columns
 // of all directions, with the gates in blocks of units (kernel.PackGates).
 var packRecurrent = family(&graph.Op{
-	Domain: private, Name: "PackRecurrent", Since: 1,
+	Domain: private, Name: "PackRecurrent", Since: 1, HugePages: func(*graph.Node) bool { return true },
 	Sig: `(M:T) -> (P:T)
 		T = f32
 		gates int`,
