@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
@@ -91,6 +93,9 @@ func InferOutputs(reg *Registry, n *Node, in []Info, sub func(*Graph, []Info) ([
 			}
 		}
 		res := ExpandNode(b, &call)
+		if errors.Is(b.Err(), ErrUnsupported) && unknown(call.In) {
+			return out, nil // an expansion that asks for a type, of what a branch or a loop will give
+		}
 		if b.Err() != nil {
 			return nil, n.Wrap(b.Err(), nil)
 		}
@@ -101,6 +106,11 @@ func InferOutputs(reg *Registry, n *Node, in []Info, sub func(*Graph, []Info) ([
 		}
 	}
 	return out, nil
+}
+
+// unknown reports whether the element type of a value is not known.
+func unknown(list []*Value) bool {
+	return slices.ContainsFunc(list, func(v *Value) bool { return v != nil && v.Type.DType == tensor.Invalid })
 }
 
 func inferSub(reg *Registry, g *Graph, in []Info) ([]Info, error) {
