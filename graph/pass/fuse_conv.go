@@ -139,7 +139,11 @@ func sameNode(b *graph.Builder, n *graph.Node, attrs []graph.Attr, in ...*graph.
 	for _, a := range attrs {
 		args = append(args, a)
 	}
-	return b.Op(n.Op.Name, args...)
+	name := n.Op.Name
+	if n.Op.Domain != "" {
+		name = n.Op.Domain + "::" + name
+	}
+	return b.Op(name, args...)
 }
 
 // foldPad folds Pad(x) by zeros along the spatial axes.

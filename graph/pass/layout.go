@@ -23,7 +23,7 @@ func blockConvs(reg *graph.Registry, g *graph.Graph, exact bool) (bool, error) {
 
 func blockRegions(b *graph.Builder, exact bool) (bool, error) {
 	g := b.Graph
-	l := &c16{b: b, exact: exact, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}}
+	l := &c16{b: b, exact: exact, readers: readersOf(g), blocked: map[*graph.Value]*graph.Value{}, pending: map[*graph.Value]bool{}, norms: map[*graph.Value]*graph.Node{}}
 	old := g.Nodes
 	g.Nodes = make([]*graph.Node, 0, len(old))
 	for _, n := range old {
@@ -54,6 +54,7 @@ type c16 struct {
 	readers readers
 	blocked map[*graph.Value]*graph.Value // by the value of the graph, what holds it in blocks
 	pending map[*graph.Value]bool         // values that so far exist in blocks only
+	norms   map[*graph.Value]*graph.Node  // by what they normalize, batch normalizations that take its own statistics
 	changed bool
 	exact   bool
 }
@@ -103,8 +104,9 @@ func (l *c16) convert(n *graph.Node) bool {
 		return false
 	}
 	l.b.Prefix(n.Label())
-	if n.Op.Domain == private && n.Op.Name == "ConvWeightGrad" {
-		return l.weightGrad(n)
+	if n.Op.Domain == private {
+		rule := c16Gradients[n.Op.Name]
+		return rule != nil && rule(l, n)
 	}
 	if n.Op.Domain != "" {
 		return false
@@ -112,6 +114,10 @@ func (l *c16) convert(n *graph.Node) bool {
 	switch rule := c16Rules[n.Op.Name]; {
 	case n.Op.Name == "Conv":
 		return l.conv(n)
+	case n.Op.Name == "BatchNormalization":
+		return l.batchNorm(n)
+	case n.Op.Name == "Shape" || n.Op.Name == "Size":
+		return l.shape(n)
 	case n.Op.Name == "Split":
 		return l.split(n)
 	case n.Op.Name == "ReduceMean" || n.Op.Name == "ReduceMax":
@@ -139,6 +145,28 @@ var c16Rules = map[string]func(l *c16, n *graph.Node) *graph.Value{
 	"Add": (*c16).add, "Sub": (*c16).binary, "Mul": (*c16).binary, "PRelu": (*c16).binary,
 	"Concat": (*c16).concat, "Slice": (*c16).slice, "Resize": (*c16).resize, "DepthToSpace": (*c16).depthToSpace,
 	"MaxPool": (*c16).pool, "AveragePool": (*c16).pool, "GlobalAveragePool": global("ReduceMean"), "GlobalMaxPool": global("ReduceMax"),
+}
+
+// shape is the shape, or the size, of a value that is in blocks only: nobody reads its elements for that.
+func (l *c16) shape(n *graph.Node) bool {
+	v := n.In[0]
+	if !l.pending[v] || len(n.Attrs) > 0 {
+		return false
+	}
+	channels, _ := channelsOf(v)
+	part := func(start, end int) *graph.Value {
+		return l.b.Op("Shape", l.blocked[v], graph.Int("start", start), graph.Int("end", end))
+	}
+	dims := []*graph.Value{part(0, 1), l.b.Ints(channels), part(6-v.Type.Rank(), 4)}
+	concat := &graph.Node{Op: l.b.Registry().Lookup("", "Concat", 0), In: dims, Attrs: []graph.Attr{graph.Int("axis", 0)}}
+	if n.Op.Name == "Shape" {
+		l.b.Append(concat, n.Out[0])
+		return true
+	}
+	all := l.b.Value(graph.Type{})
+	l.b.Append(concat, all)
+	l.b.Append(&graph.Node{Op: l.b.Registry().Lookup("", "ReduceProd", 0), In: []*graph.Value{all}, Attrs: []graph.Attr{graph.Int("keepdims", 0)}}, n.Out[0])
+	return true
 }
 
 // unary is for functions of single elements; inputs after the first are their parameters.

@@ -6,25 +6,25 @@ import (
 	"github.com/onnxrun/onnxrun/graph"
 )
 
-// convs are the convolutions on blocked values, which can add a value and apply an activation while the results are in registers.
-var convs = []string{"ConvDirect", "ConvDepthwise", "ConvWinograd"}
+// residualInput is, by the names of operators on blocked values that can add a value and apply an activation while their results are in registers, the input which they add.
+var residualInput = map[string]int{"ConvDirect": 3, "ConvDepthwise": 3, "ConvWinograd": 3, "BatchNormC16": 5}
 
-// open is the convolution on blocked values that computes v, when n alone reads it and no activation follows yet.
+// open is such a node that computes v, when n alone reads it and no activation follows yet.
 func (l *c16) open(v *graph.Value, n *graph.Node) *graph.Node {
 	if !l.pending[v] || l.readers.only(v) != n {
 		return nil
 	}
 	k := l.blocked[v].Def
-	if k == nil || k.Op.Domain != private || !slices.Contains(convs, k.Op.Name) || k.HasAttr("activation") {
+	if k == nil || k.Op.Domain != private || residualInput[k.Op.Name] == 0 || k.HasAttr("activation") {
 		return nil
 	}
 	return k
 }
 
-// activate lets the convolution before n apply the activation that n is.
+// activate lets the convolution before n apply the activation that n is, or a normalization, if it only bounds.
 func (l *c16) activate(n *graph.Node) *graph.Value {
 	k := l.open(n.In[0], n)
-	if k == nil {
+	if k == nil || k.Op.Name == "BatchNormC16" && n.Op.Name != "Relu" && n.Op.Name != "Clip" {
 		return nil
 	}
 	attrs, ok := activationAttrs(n)
@@ -35,7 +35,7 @@ func (l *c16) activate(n *graph.Node) *graph.Value {
 	return k.Out[0]
 }
 
-// residual lets the convolution that computes one operand of n, an Add, add the other. Of two convolutions it is the one that
+// residual lets the convolution or normalization that computes one operand of n, an Add, add the other. Of two it is the one that
 // runs later; it moves behind what computes the other operand.
 func (l *c16) residual(n *graph.Node) *graph.Value {
 	if len(n.In) != 2 || n.In[0] == n.In[1] {
@@ -46,7 +46,7 @@ func (l *c16) residual(n *graph.Node) *graph.Value {
 	at := -1
 	for i, v := range n.In {
 		other := n.In[1-i]
-		if c := l.open(v, n); c != nil && len(c.In) < 4 && l.blocked[other] != nil && v.Type.Equal(other.Type) {
+		if c := l.open(v, n); c != nil && len(c.In) <= residualInput[c.Op.Name] && l.blocked[other] != nil && v.Type.Equal(other.Type) {
 			if p := slices.Index(l.b.Graph.Nodes, c); p > at {
 				k, r, at = c, l.blocked[other], p
 			}
@@ -55,7 +55,7 @@ func (l *c16) residual(n *graph.Node) *graph.Value {
 	if k == nil {
 		return nil
 	}
-	for len(k.In) < 3 {
+	for len(k.In) < residualInput[k.Op.Name] {
 		k.In = append(k.In, nil)
 	}
 	k.In = append(k.In, r)

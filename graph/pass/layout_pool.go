@@ -7,26 +7,38 @@ import (
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
 
-// pool is a pool over blocks: that of the standard with one more axis, the lanes, along which the window has extent 1. Every window must see
-// an element, so that lanes beyond the channels stay finite.
+// pool is a pool over blocks.
 func (l *c16) pool(n *graph.Node) *graph.Value {
+	if n.Wants(1) {
+		return nil
+	}
+	attrs, ok := lanePool(n)
+	if !ok {
+		return nil
+	}
+	return sameNode(l.b, n, attrs, l.blocked[n.In[0]])
+}
+
+// lanePool are the attributes of a pool, or of its gradient, over blocks: that of the standard with one more axis, the lanes, along which the window has extent 1. Every window must see
+// an element, so that lanes beyond the channels stay finite.
+func lanePool(n *graph.Node) ([]graph.Attr, bool) {
 	kernel := n.Ints("kernel_shape")
 	spatial := len(kernel)
-	if n.Wants(1) || spatial != n.Out[0].Type.Rank()-2 {
-		return nil
+	if spatial != n.Out[0].Type.Rank()-2 {
+		return nil, false
 	}
 	pads := n.Ints("pads")
 	if len(pads) != 0 && len(pads) != 2*spatial || n.HasAttr("strides") && len(n.Ints("strides")) != spatial {
-		return nil // the kernel says what is wrong
+		return nil, false // the kernel says what is wrong
 	}
 	for i, p := range pads {
 		if p >= kernel[i%spatial] {
-			return nil
+			return nil, false
 		}
 	}
 	for _, d := range n.Ints("dilations") {
 		if d != 1 {
-			return nil
+			return nil, false
 		}
 	}
 	attrs := []graph.Attr{graph.Ints("kernel_shape", lanesToo(kernel, 1)...)}
@@ -43,7 +55,7 @@ func (l *c16) pool(n *graph.Node) *graph.Value {
 			attrs = append(attrs, a)
 		}
 	}
-	return sameNode(l.b, n, attrs, l.blocked[n.In[0]])
+	return attrs, true
 }
 
 // lanesToo is v, of one or two spatial axes, for blocks: height, width and lanes, with other for those that v does not speak of.

@@ -36,6 +36,7 @@ var fusions = []Pass{
 	{"fuse_rmsnorm", FuseRMSNorm}, // after fuse_layernorm, in which it would find its form too
 	{"fuse_gelu", FuseGelu},
 	{"fuse_activation", FuseActivation},
+	{"fuse_boundgrad", FuseBoundGrad},
 	{"fuse_softmax", FuseSoftmax},
 	{"fuse_rotary", FuseRotary},
 	{"fuse_conv", FuseConv},

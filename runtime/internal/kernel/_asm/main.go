@@ -20,6 +20,7 @@ import (
 // families are the generators, by the names of their files.
 var families = map[string]func(){
 	"attention":  attention,
+	"batchnorm":  batchnorm,
 	"binary":     vecBinary,
 	"block":      block,
 	"conv":       conv,
