@@ -72,8 +72,9 @@ func TestTrainedExports(t *testing.T) {
 			feeds := readInputs(t, strings.TrimSuffix(file, ".onnx")+".npz")
 			t.Run("untrained", func(t *testing.T) { untrained(t, file, filepath.Join(to, name+"+untrained"), feeds) })
 			for _, w := range tunings {
-				left := true
+				left := false
 				t.Run(w.name, func(t *testing.T) {
+					left = true
 					tuneAndExport(t, file, filepath.Join(to, name+"+"+w.name), feeds, w.tuning)
 					left = false
 				})
