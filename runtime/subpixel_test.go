@@ -30,26 +30,37 @@ func TestSubPixel(t *testing.T) {
 		kernel, strides, pads []int64
 		extra, dilations      []int64
 		bias, rewritten       bool
+		fixed                 bool // the height is known
 	}{
-		{32, 16, 1, k(2, 2), k(2, 2), nil, nil, nil, true, true},
-		{17, 20, 1, k(2, 2), k(2, 2), nil, nil, nil, true, true},
-		{32, 32, 1, k(4, 4), k(2, 2), k(1, 1, 1, 1), nil, nil, false, true},
-		{16, 48, 1, k(3, 3), k(2, 2), k(1, 1, 1, 1), k(1, 1), nil, true, true},
-		{16, 16, 1, k(3, 3), k(2, 2), k(1, 1, 1, 1), nil, nil, true, false}, // an odd number of rows
-		{16, 3, 1, k(4, 4), k(4, 4), nil, nil, nil, true, true},
-		{16, 16, 1, k(6, 5), k(3, 3), k(1, 1, 2, 1), nil, nil, false, true},
-		{16, 32, 1, k(3, 3), k(1, 1), k(1, 1, 1, 1), nil, nil, true, true},
-		{16, 32, 1, k(3, 5), k(1, 1), nil, nil, nil, true, true},
-		{32, 32, 32, k(4, 4), k(2, 2), k(1, 1, 1, 1), nil, nil, true, true},
-		{32, 48, 4, k(2, 2), k(2, 2), nil, nil, nil, true, true},
-		{16, 16, 1, k(2, 2), k(2, 2), k(1, 1, 1, 1), nil, nil, true, false}, // would crop the input
-		{16, 16, 1, k(1, 1), k(2, 2), nil, k(1, 1), nil, true, false},       // results without a weight
-		{16, 16, 1, k(2, 4), k(1, 2), k(0, 1, 0, 1), nil, nil, true, false},
-		{16, 16, 1, k(2, 2), k(2, 2), nil, k(1, 1), k(2, 2), true, false},
+		{32, 16, 1, k(2, 2), k(2, 2), nil, nil, nil, true, true, false},
+		{17, 20, 1, k(2, 2), k(2, 2), nil, nil, nil, true, true, false},
+		{32, 32, 1, k(4, 4), k(2, 2), k(1, 1, 1, 1), nil, nil, false, true, false},
+		{16, 48, 1, k(3, 3), k(2, 2), k(1, 1, 1, 1), k(1, 1), nil, true, true, false},
+		{16, 16, 1, k(3, 3), k(2, 2), k(1, 1, 1, 1), nil, nil, true, false, false}, // an odd number of rows
+		{16, 3, 1, k(4, 4), k(4, 4), nil, nil, nil, true, true, false},
+		{16, 16, 1, k(6, 5), k(3, 3), k(1, 1, 2, 1), nil, nil, false, true, false},
+		{16, 32, 1, k(3, 3), k(1, 1), k(1, 1, 1, 1), nil, nil, true, true, false},
+		{16, 32, 1, k(3, 5), k(1, 1), nil, nil, nil, true, true, false},
+		{32, 32, 32, k(4, 4), k(2, 2), k(1, 1, 1, 1), nil, nil, true, true, false},
+		{32, 48, 4, k(2, 2), k(2, 2), nil, nil, nil, true, true, false},
+		{16, 16, 1, k(2, 2), k(2, 2), k(1, 1, 1, 1), nil, nil, true, false, false}, // would crop the input
+		{16, 16, 1, k(1, 1), k(2, 2), nil, k(1, 1), nil, true, false, false},       // results without a weight
+		{16, 16, 1, k(2, 4), k(1, 2), k(0, 1, 0, 1), nil, nil, true, false, false},
+		{16, 16, 1, k(2, 2), k(2, 2), nil, k(1, 1), k(2, 2), true, false, false},
+		{in: 32, out: 20, group: 1, kernel: k(1, 1), strides: k(2, 2), extra: k(1, 1), rewritten: true, fixed: true},
+		{in: 16, out: 16, group: 1, kernel: k(1, 1), strides: k(2, 2), rewritten: true, fixed: true},
+		{in: 32, out: 32, group: 2, kernel: k(1, 1), strides: k(1, 3), extra: k(0, 1), rewritten: true, fixed: true},
+		{in: 16, out: 16, group: 1, kernel: k(1, 1), strides: k(2, 2), bias: true, fixed: true}, // all results have it
+		{in: 16, out: 16, group: 1, kernel: k(1, 1), strides: k(2, 2), pads: k(1, 0, 0, 0), fixed: true},
+		{in: 16, out: 16, group: 1, kernel: k(1, 1), strides: k(2, 2)},
 	} {
 		t.Run(fmt.Sprintf("%d_%d_k%v_s%v_p%v_g%d", c.in, c.out, c.kernel, c.strides, c.pads, c.group), func(t *testing.T) {
 			b := graph.NewBuilder(ops.Registry(), nil)
-			x := b.Input("x", graph.TensorType(tensor.Float32, graph.Sym("n"), graph.Size(c.in), graph.Sym("h"), graph.Size(7)))
+			h, shapes := graph.Sym("h"), [][]int{{2, c.in, 5, 7}, {1, c.in, 1, 7}, {0, c.in, 3, 7}}
+			if c.fixed {
+				h, shapes = graph.Size(5), [][]int{{2, c.in, 5, 7}, {0, c.in, 5, 7}}
+			}
+			x := b.Input("x", graph.TensorType(tensor.Float32, graph.Sym("n"), graph.Size(c.in), h, graph.Size(7)))
 			args := []graph.Arg{x, b.Const(random(c.in, c.out/c.group, int(c.kernel[0]), int(c.kernel[1])))}
 			if c.bias {
 				args = append(args, b.Const(random(c.out)))
@@ -64,7 +75,7 @@ func TestSubPixel(t *testing.T) {
 			if b.Err() != nil {
 				t.Fatal(b.Err())
 			}
-			for _, shape := range [][]int{{2, c.in, 5, 7}, {1, c.in, 1, 7}, {0, c.in, 3, 7}} {
+			for _, shape := range shapes {
 				in := []*tensor.Tensor{random(shape...)}
 				var res [2]*tensor.Tensor
 				for i, passes := range [][]pass.Pass{pass.Inference, pass.Execution(pass.Target{Vector: true, Exact: false})} {

@@ -48,21 +48,25 @@ func (l *c16) conv(n *graph.Node) bool {
 		}
 	}
 	name, tile := c.algorithm(l.exact)
-	var transposed []graph.Attr
-	if name != "ConvDepthwise" && wholeTranspose(w) {
-		w, transposed = w.Def.In[0], []graph.Attr{graph.Int("transposed", 1)}
+	phase := phaseOf(w)
+	if phase != nil && (name == "ConvDirect" || name == "ConvWinograd" && c.varies && wholeKernel(phase)) {
+		w = phase.In[0]
+	} else {
+		phase = nil
 	}
 	args := []graph.Arg{x}
 	switch {
 	case name == "ConvWinograd" && c.varies: // which packs them itself
 		args = append(args, w)
-		attrs = append(append(attrs, graph.Int("tile", tile)), transposed...)
+		if attrs = append(attrs, graph.Int("tile", tile)); phase != nil {
+			attrs = append(attrs, graph.Int("transposed", 1))
+		}
 	case name == "ConvWinograd":
 		args = append(args, l.b.Op(private+"::PackConvWinograd", w, graph.Int("tile", tile)))
 	default:
 		pack := []graph.Arg{w, graph.Int("group", c.group)}
-		for _, a := range transposed {
-			pack = append(pack, a)
+		if phase != nil {
+			pack = append(pack, graph.Int("transposed", 1), graph.Ints("first", phase.Ints("first")...), graph.Ints("taps", phase.Ints("taps")...), graph.Int("stride", phase.Int("stride")))
 		}
 		args = append(args, l.b.Op(private+"::Pack"+name, pack...))
 	}
@@ -77,15 +81,20 @@ func (l *c16) conv(n *graph.Node) bool {
 	return true
 }
 
-// wholeTranspose reports whether w are all weights of a transposed convolution of stride 1, which packing can bring in order by itself.
-func wholeTranspose(w *graph.Value) bool {
+// phaseOf is the node that takes weights w from those of a transposed convolution in one group, which packing can do by itself.
+func phaseOf(w *graph.Value) *graph.Node {
 	n := w.Def
-	if n == nil || n.Op.Domain != private || n.Op.Name != "PhaseWeights" || n.Int("group") != 1 || n.Int("stride") != 1 {
-		return false
+	if n == nil || n.Op.Domain != private || n.Op.Name != "PhaseWeights" || n.Int("group") != 1 {
+		return nil
 	}
-	s, ok := n.In[0].Type.Static()
-	taps := n.Ints("taps")
-	return ok && int(taps[0]) == s[2] && int(taps[1]) == s[3]
+	return n
+}
+
+// wholeKernel reports whether a phase has all weights.
+func wholeKernel(phase *graph.Node) bool {
+	s, ok := phase.In[0].Type.Static()
+	taps := phase.Ints("taps")
+	return ok && phase.Int("stride") == 1 && int(taps[0]) == s[2] && int(taps[1]) == s[3]
 }
 
 // readConv is the shape of a convolution that can be computed on blocked values, with the attributes of the private operators.

@@ -1,6 +1,8 @@
 package pass
 
 import (
+	"slices"
+
 	"github.com/onnxrun/onnxrun/graph"
 	"github.com/onnxrun/onnxrun/graph/tensor"
 )
@@ -73,6 +75,11 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 		}
 		return otherwise
 	}
+	if s[2] == 1 && s[3] == 1 {
+		if y := spreadPixels(b, n, group); y != nil {
+			return y
+		}
+	}
 	stride := attr("strides", 0, 1)
 	rows := phases(s[2], stride, attr("pads", 0, 0), attr("pads", 2, 0), attr("output_padding", 0, 0))
 	cols := phases(s[3], stride, attr("pads", 1, 0), attr("pads", 3, 0), attr("output_padding", 1, 0))
@@ -110,6 +117,38 @@ func subPixel(b *graph.Builder, m *match) *graph.Value {
 		return parts[0].(*graph.Value)
 	}
 	return b.Op("DepthToSpace", b.Op("Concat", append(parts, graph.Int("axis", 1))...), graph.Int("blocksize", stride))
+}
+
+// spreadPixels writes a ConvTranspose of single weights, such as the gradient of a convolution that leaves pixels out, as a convolution whose results are moved
+// apart, with zeros in between. nil where that is not what it does.
+func spreadPixels(b *graph.Builder, n *graph.Node, group int) *graph.Value {
+	x, strides := n.In[0], n.Ints("strides")
+	if n.Has(2) || len(strides) != 2 || max(strides[0], strides[1]) < 2 || slices.ContainsFunc(n.Ints("pads"), func(p int64) bool { return p != 0 }) {
+		return nil
+	}
+	zeros, size, cut := make([]int, 12), []int{0, 0, 0, 0}, false
+	var ends []int
+	for i, stride := range strides {
+		in, ok := x.Type.Shape[2+i].Int()
+		extra := 0
+		if v := n.Ints("output_padding"); i < len(v) {
+			extra = int(v[i])
+		}
+		if !ok || in < 1 || extra >= int(stride) {
+			return nil
+		}
+		zeros[6+3+2*i] = int(stride) - 1
+		size[2+i] = in * int(stride)
+		ends = append(ends, (in-1)*int(stride)+1+extra)
+		cut = cut || ends[i] != size[2+i]
+	}
+	one := phase{taps: 1}
+	y := phaseConv(b, x, nil, phaseWeights(b, n.In[1], group, 1, one, one), group, one, one)
+	y = b.Op("Reshape", b.Op("Pad", b.Op("Unsqueeze", y, b.Ints(3, 5)), b.Ints(zeros...)), b.Ints(size...))
+	if cut {
+		y = b.Op("Slice", y, b.Ints(0, 0), b.Ints(ends...), b.Ints(2, 3))
+	}
+	return y
 }
 
 // phaseWeights are the weights [M, C/group, rows, columns] of one phase, out of W [C, M/group, kH, kW].

@@ -8,11 +8,11 @@ import (
 
 // PackConvDirect brings weights W [M, C/group, kH, kW] into the order in which ConvDirect reads them: [⌈M/16⌉, K, 16], where K counts, for each block of input channels, the
 // kernel's rows and columns and the channels of the block. Where channels of several groups share an output block, it reads the blocks of all
-// their inputs, and K goes over all lanes of these, with zeros for the channels of other groups. With transposed, the weights are those of the transposed convolution,
-// [C, M, kH, kW] with the taps in reverse order, in one group.
+// their inputs, and K goes over all lanes of these, with zeros for the channels of other groups. With transposed, W are the weights of a transposed convolution in one
+// group, and what is packed are those that PhaseWeights takes from it by first, taps and stride.
 var packConvDirect = family(&graph.Op{
 	Domain: private, Name: "PackConvDirect", Since: 1,
-	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; transposed int = 0",
+	Sig:   "(W:T) -> (P:T); T = f32; group int = 1; transposed int = 0; first ints; taps ints; stride int = 1",
 	Infer: inferPackDirect, Run: runPackDirect,
 })
 
@@ -63,9 +63,9 @@ func (w *directWeights) first(b int) int { return min(16*b/w.groupOut*w.groupIn/
 
 func (w *directWeights) shape() []int { return []int{w.outBlocks, w.k, 16} }
 
-// each calls f for every weight: its place in W [M, C/group, taps] and in the packed weights.
-func (w *directWeights) each(m, taps int, f func(plain, packed int)) {
-	for o := range m {
+// each calls f for every weight of the output channels lo to hi-1: its place in W [M, C/group, taps] and in the packed weights.
+func (w *directWeights) each(lo, hi, taps int, f func(plain, packed int)) {
+	for o := lo; o < hi; o++ {
 		first := w.first(o/16) * 16
 		for i := range w.groupIn {
 			l := o/w.groupOut*w.groupIn + i - first // lane among all that the block reads
@@ -85,10 +85,13 @@ func inferPackDirect(c *graph.Infer) error {
 		return nil
 	}
 	if c.Node.Bool("transposed") {
-		if c.Node.Int("group") != 1 || len(w) != 4 {
-			return graph.Shapef("transposed weights %s in %d groups", c.Type(0), c.Node.Int("group"))
+		if c.Node.Int("group") != 1 {
+			return graph.Unsupportedf("transposed weights %s in %d groups", c.Type(0), c.Node.Int("group"))
 		}
-		w = []graph.Dim{w[1], w[0], w[2], w[3]}
+		var err error
+		if w, err = phaseShape(c.Node, w); err != nil {
+			return err
+		}
 	}
 	g, err := packedConv(c.Node, w)
 	if err != nil {
@@ -132,36 +135,38 @@ func inferUnpackDirect(c *graph.Infer) error {
 	return nil
 }
 
-func runPackDirect(c *graph.Ctx) error {
+func runPackDirect(c *graph.Ctx) (err error) {
 	shape := graph.Dims(c.In[0].Shape()...)
 	transposed := c.Node.Bool("transposed")
 	if transposed {
-		shape[0], shape[1] = shape[1], shape[0]
+		if shape, err = phaseShape(c.Node, shape); err != nil {
+			return err
+		}
 	}
 	g, err := packedConv(c.Node, shape)
 	if err != nil {
 		return err
 	}
-	w, src, dst := directWeightsOf(&g), tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0])
-	if transposed {
-		scratch, err := graph.Scratch[float32](c, c.Exec().Workers()*16*g.KernelSize())
-		if err != nil {
-			return err
+	a := packDirectArgs{directWeights: directWeightsOf(&g), src: tensor.Data[float32](c.In[0]), dst: tensor.Data[float32](c.Out[0]), out: g.out, taps: g.KernelSize()}
+	workers := c.Exec().Workers()
+	grain := max(1, min(1<<15/a.k, (a.outBlocks+workers-1)/workers))
+	switch {
+	case transposed:
+		k := c.In[0].Shape()[2:]
+		a.near = 16 * k[0] * k[1]
+		if a.scratch, err = graph.Scratch[float32](c, workers*a.near); err == nil {
+			first := c.Node.Ints("first")
+			graph.Parallel(c, a.outBlocks, grain, packTransposedArgs{a, [2]int{k[0], k[1]}, [2]int{g.Kernel[1], g.Kernel[2]}, [2]int{int(first[0]), int(first[1])}, c.Node.Int("stride")})
 		}
-		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packTransposedArgs{packDirectArgs{w, src, dst, scratch, g.out, g.KernelSize()}})
-		return nil
-	}
-	if w.lanes == w.groupIn { // an output block reads just what its channels do
-		scratch, err := graph.Scratch[float32](c, c.Exec().Workers()*16*16*g.KernelSize())
-		if err != nil {
-			return err
+	case a.lanes == a.groupIn: // an output block reads just what its channels do
+		a.near = 16 * 16 * a.taps
+		if a.scratch, err = graph.Scratch[float32](c, workers*a.near); err == nil {
+			graph.Parallel(c, a.outBlocks, grain, a)
 		}
-		graph.Parallel(c, w.outBlocks, max(1, 1<<15/w.k), packDirectArgs{w, src, dst, scratch, g.out, g.KernelSize()})
-		return nil
+	default:
+		graph.Parallel(c, a.outBlocks, grain, packGroupsArgs{a})
 	}
-	clear(dst)
-	w.each(g.out, g.KernelSize(), func(plain, packed int) { dst[packed] = src[plain] })
-	return nil
+	return err
 }
 
 // packDirectArgs packs the weights of output blocks that read the inputs of one group.
@@ -169,10 +174,11 @@ type packDirectArgs struct {
 	directWeights
 	src, dst, scratch []float32
 	out, taps         int
+	near              int // elements of scratch memory for each worker
 }
 
 func (a *packDirectArgs) Do(worker, lo, hi int) {
-	near := a.scratch[worker*16*16*a.taps:][:16*16*a.taps] // [input channel][tap][16]
+	near := a.scratch[worker*a.near:][:a.near] // [input channel][tap][16]
 	for o := lo; o < hi; o++ {
 		src, dst := a.src[16*o*a.k:], a.dst[16*o*a.k:][:16*a.k]
 		for i := 0; i < a.lanes; i += 16 {
@@ -188,22 +194,39 @@ func (a *packDirectArgs) Do(worker, lo, hi int) {
 	}
 }
 
-// packTransposedArgs packs weights [input channel][output channel][tap].
-type packTransposedArgs struct{ packDirectArgs }
+// packGroupsArgs packs the weights of output blocks that read the inputs of several groups.
+type packGroupsArgs struct{ packDirectArgs }
 
-// Do takes output blocks.
+func (a *packGroupsArgs) Do(_, lo, hi int) {
+	clear(a.dst[16*lo*a.k : 16*hi*a.k])
+	a.each(16*lo, min(16*hi, a.out), a.taps, func(plain, packed int) { a.dst[packed] = a.src[plain] })
+}
+
+// packTransposedArgs packs a phase of the weights [input channel][output channel][row][column] of a transposed convolution.
+type packTransposedArgs struct {
+	packDirectArgs
+	kernel, phase, first [2]int // extents of the kernel and of the phase, and its first tap
+	stride               int
+}
+
+// Do takes output blocks: all of them for one input channel after the other, as they lie in W.
 func (a *packTransposedArgs) Do(worker, lo, hi int) {
-	taps := a.taps
-	near := a.scratch[worker*16*taps:][:16*taps] // [tap][16]
-	for o := lo; o < hi; o++ {
-		dst := a.dst[16*o*a.k:][:16*a.k]
-		for i := range a.lanes {
-			kernel.Block16(near, a.src[(i*a.out+16*o)*taps:], min(16, a.out-16*o), taps, taps)
-			step := 16 * min(16, a.lanes-i/16*16) // from tap to tap
-			at := (i/16*16*taps+i%16)*16 + taps*step
-			for t := range taps {
-				at -= step
-				*(*[16]float32)(dst[at:]) = *(*[16]float32)(near[16*t:])
+	near := a.scratch[worker*a.near:][:a.near] // [row][column][16]
+	size := a.near / 16
+	for i := range a.lanes {
+		step := 16 * min(16, a.lanes-i/16*16) // from tap to tap
+		at := (i/16*16*a.taps + i%16) * 16
+		for o := lo; o < hi; o++ {
+			kernel.Block16(near, a.src[(i*a.out+16*o)*size:], min(16, a.out-16*o), size, size)
+			dst := a.dst[16*o*a.k+at:]
+			for y := a.phase[0] - 1; y >= 0; y-- {
+				from := (a.first[0]+y*a.stride)*a.kernel[1] + a.first[1]
+				for x := a.phase[1] - 1; x >= 0; x-- {
+					*(*[16]float32)(dst) = *(*[16]float32)(near[16*(from+x*a.stride):])
+					if y+x > 0 {
+						dst = dst[step:]
+					}
+				}
 			}
 		}
 	}
@@ -215,6 +238,6 @@ func runUnpackDirect(c *graph.Ctx) error {
 		return err
 	}
 	w, src, dst := directWeightsOf(&g), tensor.Data[float32](c.In[0]), tensor.Data[float32](c.Out[0])
-	w.each(g.out, g.KernelSize(), func(plain, packed int) { dst[plain] = src[packed] })
+	w.each(0, g.out, g.KernelSize(), func(plain, packed int) { dst[plain] = src[packed] })
 	return nil
 }

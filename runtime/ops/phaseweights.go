@@ -35,24 +35,31 @@ var phaseWeightsOp = family(&graph.Op{
 })
 
 func inferPhaseWeights(c *graph.Infer) error {
-	n := c.Node
-	s, ok := c.Shape(0)
+	s, _ := c.Shape(0)
+	p, err := phaseShape(c.Node, s)
+	if err == nil {
+		c.SetTensor(0, c.DType(0), p...)
+	}
+	return err
+}
+
+// phaseShape is the shape [M, C/group, taps…] of the weights of a phase, for weights of shape s.
+func phaseShape(n *graph.Node, s []graph.Dim) ([]graph.Dim, error) {
 	first, taps, stride, group := n.Ints("first"), n.Ints("taps"), n.Int("stride"), n.Int("group")
 	var w [4]int
-	ok = ok && len(s) == 4
+	ok := len(s) == 4
 	for i := 0; ok && i < 4; i++ {
 		w[i], ok = s[i].Int()
 	}
 	if !ok || len(first) != 2 || len(taps) != 2 || stride < 1 || group < 1 || w[0]%group != 0 {
-		return graph.Shapef("taps %v from %v on, %d apart, of weights %s in %d groups", taps, first, stride, c.Type(0), group)
+		return nil, graph.Shapef("taps %v from %v on, %d apart, of weights %s in %d groups", taps, first, stride, graph.ShapeString(s), group)
 	}
 	for i := range 2 {
 		if first[i] < 0 || taps[i] < 1 || taps[i] > int64(w[2+i]) || int(first[i]) >= w[2+i] || stride > w[2+i] || int(first[i])+(int(taps[i])-1)*stride >= w[2+i] {
-			return graph.Shapef("taps %v from %v on, %d apart, of weights %s in %d groups", taps, first, stride, c.Type(0), group)
+			return nil, graph.Shapef("taps %v from %v on, %d apart, of weights %s in %d groups", taps, first, stride, graph.ShapeString(s), group)
 		}
 	}
-	c.SetTensor(0, c.DType(0), graph.Dims(w[1]*group, w[0]/group, int(taps[0]), int(taps[1]))...)
-	return nil
+	return graph.Dims(w[1]*group, w[0]/group, int(taps[0]), int(taps[1])), nil
 }
 
 func runPhaseWeights(c *graph.Ctx) error {

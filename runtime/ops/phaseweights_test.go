@@ -35,27 +35,41 @@ func TestPhaseWeights(t *testing.T) {
 	})
 }
 
-// TestPackTransposed: packing the weights of a transposed convolution is packing what PhaseWeights makes of them.
+// TestPackTransposed: packing a phase of the weights of a transposed convolution is packing what PhaseWeights makes of them.
 func TestPackTransposed(t *testing.T) {
-	for _, shape := range [][]int{{3, 5, 2, 3}, {16, 32, 3, 3}, {20, 40, 1, 1}, {33, 17, 3, 2}} {
+	for _, c := range []struct {
+		shape       []int
+		first, taps []int64
+		stride      int
+	}{
+		{[]int{3, 5, 2, 3}, []int64{0, 0}, []int64{2, 3}, 1},
+		{[]int{16, 32, 3, 3}, []int64{0, 0}, []int64{3, 3}, 1},
+		{[]int{20, 40, 1, 1}, []int64{0, 0}, []int64{1, 1}, 1},
+		{[]int{33, 17, 3, 2}, []int64{0, 0}, []int64{3, 2}, 1},
+		{[]int{17, 50, 3, 3}, []int64{0, 1}, []int64{2, 1}, 2},
+		{[]int{40, 33, 5, 6}, []int64{1, 0}, []int64{2, 2}, 3},
+		{[]int{16, 16, 3, 3}, []int64{2, 1}, []int64{1, 1}, 2},
+	} {
+		shape := c.shape
 		v := make([]float32, tensor.Shape(shape).Elems())
 		for i := range v {
 			v[i] = float32(i)
 		}
 		b := graph.NewBuilder(Registry(), nil)
 		w := b.Const(f32(v, shape...))
-		turned := b.Op("ai.onnxrun::PhaseWeights", w, graph.Ints("first", 0, 0), graph.Ints("taps", int64(shape[2]), int64(shape[3])))
+		phase := []graph.Arg{w, graph.Ints("first", c.first...), graph.Ints("taps", c.taps...), graph.Int("stride", c.stride)}
+		turned := b.Op("ai.onnxrun::PhaseWeights", phase...)
 		b.Output(b.Op("ai.onnxrun::PackConvDirect", turned))
-		b.Output(b.Op("ai.onnxrun::PackConvDirect", w, graph.Int("transposed", 1)))
+		b.Output(b.Op("ai.onnxrun::PackConvDirect", append(phase, graph.Int("transposed", 1))...))
 		if b.Err() != nil {
 			t.Fatal(b.Err())
 		}
-		out, err := (&optest.Interp{Reg: Registry()}).RunGraph(b.Graph, nil)
+		out, err := (&optest.Interp{Reg: Registry(), Threads: 2}).RunGraph(b.Graph, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(tensor.Data[float32](out[0]), tensor.Data[float32](out[1])) {
-			t.Errorf("%v: packed in another order", shape)
+			t.Errorf("%v from %v on, %d apart, of %v: packed in another order", c.taps, c.first, c.stride, shape)
 		}
 	}
 }
