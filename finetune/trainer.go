@@ -140,6 +140,9 @@ func (t *Trainer) start() error {
 		each := (t.Data.Len() + t.Step.Batches() - 1) / t.Step.Batches()
 		t.Epochs = (t.Updates + each - 1) / each
 	}
+	if t.Epochs > math.MaxInt/t.Data.Len() {
+		return fmt.Errorf("%d epochs of %d batches are more than can be counted", t.Epochs, t.Data.Len())
+	}
 	if t.Valid != nil && t.evaluator == nil {
 		var err error
 		if t.evaluator, err = t.Step.Evaluator(); err != nil {

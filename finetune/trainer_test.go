@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -157,6 +158,7 @@ func TestTrainerRefuses(t *testing.T) {
 		"no data":   {Step: s, Epochs: 1},
 		"empty":     {Step: s, Epochs: 1, Data: rings{}},
 		"no epochs": {Step: s, Data: rings{1, 1}},
+		"too many":  {Step: s, Data: rings{2, 1}, Epochs: math.MaxInt},
 		"monitor":   {Step: ringTrainer(t, 1, "").Step, Epochs: 1, Data: rings{2, 2}, Valid: rings{1, 2}, Monitor: "accuracy"},
 	} {
 		if _, err := tr.Run(context.Background()); err == nil {

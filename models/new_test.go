@@ -37,4 +37,7 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s of %v: error %v", name, p, err)
 		}
 	}
+	if _, err := models.New("mlp", map[string]any{"sizes": []int{100000, 100000000}}, 1); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("a model of 10¹³ parameters: error %v", err)
+	}
 }

@@ -139,7 +139,8 @@ func TestRefusesData(t *testing.T) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if _, err := Read(strings.NewReader("data: {wdith: 3}\n")); err == nil || !strings.Contains(err.Error(), `no key "wdith"; there are train, valid`) {
+	_, err := Read(strings.NewReader("data: {wdith: 3, hieght: 4}\nlr: x\n"))
+	if err == nil || !strings.Contains(err.Error(), `no key "wdith"; there are train, valid`) || !strings.Contains(err.Error(), `no key "hieght"; line 2`) {
 		t.Error(err)
 	}
 }

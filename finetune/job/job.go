@@ -199,7 +199,11 @@ func readable(err error) error {
 	var list []string
 	for _, e := range all.Errors {
 		if m := unknownKey.FindStringSubmatch(e); m != nil {
-			e = strings.Replace(e, m[0], fmt.Sprintf("no key %q; there are %s", m[1], strings.Join(keys[m[2]], ", ")), 1)
+			e = strings.Replace(e, m[0], fmt.Sprintf("no key %q", m[1]), 1)
+			if keys[m[2]] != nil {
+				e += "; there are " + strings.Join(keys[m[2]], ", ")
+			}
+			keys[m[2]] = nil // told once
 		}
 		list = append(list, e)
 	}

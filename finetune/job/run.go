@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 
 	"github.com/onnxrun/onnxrun/finetune"
@@ -203,6 +204,9 @@ func (j *Job) trainer(m *finetune.Model, train, valid data.Dataset) (*finetune.T
 	batches, err := data.NewLoader(train, data.Options{Batch: j.Batch, Shuffle: true, Seed: j.Seed})
 	if err != nil {
 		return nil, err
+	}
+	if j.Epochs > math.MaxInt/max(batches.Len(), 1) {
+		return nil, fmt.Errorf("%d epochs of %d batches are more than can be counted", j.Epochs, batches.Len())
 	}
 	each := (batches.Len() + max(j.Accumulate, 1) - 1) / max(j.Accumulate, 1)
 	updates := j.Epochs * each

@@ -25,12 +25,16 @@ type Net struct {
 	seed  uint64
 	draw  Init // of the weights of layers, nil for the layer's own
 	names map[string]bool
+	size  *int // elements of all parameters
 }
+
+// maxElements bounds the parameters of a network, so that a size with a zero too many is an error.
+const maxElements = 1<<31 - 1
 
 // New is an empty network. Each parameter has a random generator of its own, seeded by seed and the parameter's name: the same seed gives the same bits, and
 // the initial value of a layer does not depend on the others.
 func New(b *graph.Builder, seed uint64) *Net {
-	return &Net{B: b, seed: seed, names: map[string]bool{}}
+	return &Net{B: b, seed: seed, names: map[string]bool{}, size: new(int)}
 }
 
 // Scope is the same network for layers inside the module name.
@@ -58,6 +62,12 @@ func (n *Net) Param(name string, init Init, shape ...int) *graph.Value {
 		return nil
 	}
 	n.names[name] = true
+	k, ok := tensor.Shape(shape).Size()
+	if !ok || k > maxElements-*n.size {
+		n.B.Fail(graph.Shapef("parameter %q of %v: a network has at most %d elements", name, shape, maxElements))
+		return nil
+	}
+	*n.size += k
 	t, err := tensor.New(tensor.Float32, shape...)
 	if err != nil {
 		n.B.Fail(err)
