@@ -358,6 +358,37 @@ func TestPromptPast(t *testing.T) {
 	}
 }
 
+// TestPrefixPositions: a prefix moves the tokens to later positions, for which a table must have rows.
+func TestPrefixPositions(t *testing.T) {
+	for rows, text := range map[int]string{4: "no room for a prefix of 2", 5: "no room for a prefix of 2", 6: ""} {
+		b := graph.NewBuilder(ops.Registry(), &graph.Graph{Opsets: map[string]int{"": 17}})
+		ids := b.Input("input_ids", graph.TensorType(tensor.Int64, graph.Sym("batch"), graph.Size(4)))
+		param := func(name string, rows int) *graph.Value {
+			v := b.Const(wave(1, rows, 8))
+			v.Name = name
+			return v
+		}
+		positions := b.Op("Range", b.Scalar(tensor.Int64, 0), b.Op("Gather", b.Op("Shape", ids), b.Scalar(tensor.Int64, 1)), b.Scalar(tensor.Int64, 1))
+		x := b.Op("Add", b.Op("Gather", param("embed.weight", 11), ids), b.Op("Gather", param("positions.weight", rows), positions))
+		heads := b.Op("Transpose", b.Op("Reshape", x, b.Ints(-1, 4, 2, 4)), graph.Ints("perm", 0, 2, 1, 3))
+		weights := b.Op("Softmax", b.Op("MatMul", heads, b.Op("Transpose", heads, graph.Ints("perm", 0, 1, 3, 2))))
+		y := b.Op("MatMul", weights, heads)
+		y.Name = "logits"
+		b.Output(y)
+		if b.Err() != nil {
+			t.Fatal(b.Err())
+		}
+		s, err := New(must(finetune.New(b.Graph)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Add("x", Config{Type: PrefixTuning, VirtualTokens: 2}); (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
+			t.Errorf("%d rows: %v, want %q", rows, err, text)
+		}
+		compute(t, s, map[string]*tensor.Tensor{"input_ids": tokens4["ids"]})
+	}
+}
+
 func TestBadFolders(t *testing.T) {
 	config := `{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ["mid"]}`
 	weights := func(list ...safetensors.Named) []byte {

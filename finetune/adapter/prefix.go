@@ -251,6 +251,10 @@ func readsData(g *graph.Graph, v *graph.Value, memo map[*graph.Value]bool) bool 
 func (p *prompt) applyHeads(e *edit) {
 	h, n := p.heads, p.param.Value.Const.Dim(0)
 	for _, u := range h.positions {
+		if err := room(u, n); err != nil {
+			e.b.Fail(err)
+			return
+		}
 		e.wrapIn(u.node, u.index, func(x *graph.Value) *graph.Value { return e.op("Add", x, e.b.Scalar(x.Type.DType, float64(n))) })
 	}
 	padded := map[filler]*graph.Value{}
@@ -267,6 +271,19 @@ func (p *prompt) applyHeads(e *edit) {
 			return e.op("Concat", p.part(e, v, 2*i+1, false), v, graph.Int("axis", 2))
 		})
 	}
+}
+
+// room looks whether a table of positions has rows for n more, where the number of tokens is fixed.
+func room(u use, n int) error {
+	if u.node.Op.Name != "Gather" {
+		return nil
+	}
+	rows, known := u.node.In[0].Type.Shape[0].Int()
+	index := u.node.In[1].Type.Shape
+	if tokens, fixed := index[len(index)-1].Int(); known && fixed && tokens+n > rows {
+		return fmt.Errorf("a table of %d positions at %q, of which %d are taken, has no room for a prefix of %d", rows, u.node.Label(), tokens, n)
+	}
+	return nil
 }
 
 // part is block number at of the prefixes for the batch of like: [batch, heads, tokens, features], the last two exchanged for keys.
