@@ -14,9 +14,9 @@ import (
 	"github.com/onnxrun/onnxrun/runtime/ops"
 )
 
-// TestFullModelsAllocateNothing runs the models in the folder ONNXRUN_FULL, each a folder NAME with model.onnx and test_data_set_0/input_0.pb …
-// again and again: with the same sizes, nothing is allocated but for outputs whose sizes depend on data.
-func TestFullModelsAllocateNothing(t *testing.T) {
+// eachFullModel calls f with the models in the folder ONNXRUN_FULL, each a folder NAME with model.onnx and test_data_set_0/input_0.pb …
+func eachFullModel(t *testing.T, f func(t *testing.T, path string)) {
+	t.Helper()
 	dir := os.Getenv("ONNXRUN_FULL")
 	if dir == "" {
 		t.Skip("ONNXRUN_FULL names no folder of models")
@@ -26,40 +26,55 @@ func TestFullModelsAllocateNothing(t *testing.T) {
 		t.Fatalf("no models in %s: %v", dir, err)
 	}
 	for _, path := range models {
-		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
-			g, err := onnx.Load(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := graph.Resolve(ops.Registry(), g); err != nil {
-				t.Fatal(err)
-			}
-			s, err := runtime.Compile(g)
-			if err != nil {
-				t.Fatal(err)
-			}
-			in := make([]*tensor.Tensor, len(s.Inputs()))
-			for i, v := range s.Inputs() {
-				b, err := os.ReadFile(filepath.Join(filepath.Dir(path), "test_data_set_0", fmt.Sprintf("input_%d.pb", i)))
-				if err != nil {
-					t.Skip(err)
-				}
-				if _, in[i], err = onnx.ReadTensor(b, v.Type); err != nil {
-					t.Fatal(err)
-				}
-			}
-			out := make([]*tensor.Tensor, len(s.Outputs()))
-			run := func() {
-				if err := s.RunInto(context.Background(), in, out); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for range 2 {
-				run()
-			}
-			if n := testing.AllocsPerRun(3, run); n > 0 {
-				t.Errorf("%v allocations a run", n)
-			}
-		})
+		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) { f(t, path) })
 	}
+}
+
+// fullModel is the model in the file.
+func fullModel(t *testing.T, path string) *graph.Graph {
+	t.Helper()
+	g, err := onnx.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := graph.Resolve(ops.Registry(), g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// fullInputs are the inputs of s in the folder set.
+func fullInputs(t *testing.T, s *runtime.Session, set string) []*tensor.Tensor {
+	t.Helper()
+	in := make([]*tensor.Tensor, len(s.Inputs()))
+	for i, v := range s.Inputs() {
+		b, err := os.ReadFile(filepath.Join(set, fmt.Sprintf("input_%d.pb", i)))
+		if err != nil {
+			t.Skip(err)
+		}
+		if _, in[i], err = onnx.ReadTensor(b, v.Type); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return in
+}
+
+// TestFullModelsAllocateNothing runs the models again and again: with the same sizes, nothing is allocated but for outputs whose sizes depend on data.
+func TestFullModelsAllocateNothing(t *testing.T) {
+	eachFullModel(t, func(t *testing.T, path string) {
+		s := compile(t, fullModel(t, path))
+		in := fullInputs(t, s, filepath.Join(filepath.Dir(path), "test_data_set_0"))
+		out := make([]*tensor.Tensor, len(s.Outputs()))
+		run := func() {
+			if err := s.RunInto(context.Background(), in, out); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			run()
+		}
+		if n := testing.AllocsPerRun(3, run); n > 0 {
+			t.Errorf("%v allocations a run", n)
+		}
+	})
 }

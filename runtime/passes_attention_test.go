@@ -40,6 +40,12 @@ var attentionPasses = []passCase{
 		y := b.Op("MatMul", b.Op("Softmax", b.Op("MatMul", q, k)), parts[2])
 		b.Output(b.Op("Transpose", b.Op("Reshape", y, b.Ints(4, 2, 5, 3)), graph.Ints("perm", 0, 2, 1, 3)))
 	}},
+	{"fuse_attention_out_cut", fuseAttention, func(b *graph.Builder) { // the result's positions are cut in two before they are transposed
+		x := b.Input("x", matrix(graph.Dims(2, 2, 6, 3)...))
+		s := b.Op("MatMul", b.Op("Relu", x), b.Op("Transpose", b.Op("Neg", x), graph.Ints("perm", 0, 1, 3, 2)))
+		y := b.Op("MatMul", b.Op("Softmax", s), b.Op("Abs", x))
+		b.Output(b.Op("Transpose", b.Op("Reshape", y, b.Ints(2, 2, 2, 3, 3)), graph.Ints("perm", 0, 2, 3, 1, 4)))
+	}},
 	{"fuse_attention_cache", fuseAttention, func(b *graph.Builder) { // a cache of which each head serves two, rows without a key are zero
 		past := graph.Sym("past")
 		q := b.Input("q", matrix(graph.Dims(1, 4, 1, 3)...))

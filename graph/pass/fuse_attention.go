@@ -149,7 +149,7 @@ func fuseAttentionOut(b *graph.Builder, m *match) *graph.Value {
 	n := f.Def
 	old := n.Str("out")
 	var w *view
-	if w, _ = viewed(m.root.Out[0], func(w *view) bool { return w.base == f }); w == nil {
+	if w, _ = viewed(m.root.Out[0], func(w *view) bool { return w.base == f }); w == nil || len(w.atoms) != len(old) { // or an axis is cut in parts
 		return nil
 	}
 	var order strings.Builder
@@ -164,7 +164,7 @@ func fuseAttentionOut(b *graph.Builder, m *match) *graph.Value {
 	}
 	out := ""
 	for _, o := range []string{"bshd", "sbhd", "bhsd", "hbsd"} {
-		if out == "" && len(w.atoms) == 4 && sameOrder(o, order.String()) {
+		if out == "" && sameOrder(o, order.String()) {
 			out = o
 		}
 	}
