@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
+	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -83,7 +86,7 @@ func (c *Config) check() error {
 	switch c.Type {
 	case LoRA:
 		if c.R < 1 {
-			return fmt.Errorf("LoRA of rank %d", c.R)
+			return fmt.Errorf("LoRA of rank %d: r is the rank, at least 1", c.R)
 		}
 		for _, r := range c.Ranks {
 			if r.Value < 1 || r.Value != math.Trunc(r.Value) {
@@ -240,6 +243,28 @@ var altering = map[string][]string{
 	"init_lora_weights": {"true", "false", `"gaussian"`, `"eva"`, `"orthogonal"`}, "prefix_projection": {"false", "true"},
 }
 
+// bookkeeping are keys of adapter_config.json that compute nothing here.
+var bookkeeping = []string{"auto_mapping", "revision", "peft_version", "layers_to_transform", "layers_pattern", "init_lora_weights", "fan_in_fan_out", "ensure_weight_tying", "runtime_config",
+	"corda_config", "eva_config", "lora_ga_config", "init_ia3_weights", "exclude_modules", "num_attention_heads", "token_dim", "num_layers", "num_transformer_submodules", "encoder_hidden_size",
+	"prompt_tuning_init", "prompt_tuning_init_text", "tokenizer_name_or_path", "tokenizer_kwargs", "qalora_group_size", "alpha_pattern", "rank_pattern"}
+
+// ParseConfig reads a configuration that somebody wrote in the terms of PEFT's adapter_config.json. Unlike that of a folder it may have no key that PEFT does not have.
+func ParseConfig(b []byte) (Config, error) {
+	c, err := parseConfig(b)
+	var own []string
+	t := reflect.TypeFor[wire]()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		own = append(own, name)
+	}
+	for _, k := range slices.Sorted(maps.Keys(c.rest)) {
+		if _, ok := altering[k]; !ok && !slices.Contains(own, k) && !slices.Contains(bookkeeping, k) {
+			return Config{}, fmt.Errorf("no setting %q; there are %s", k, strings.Join(own, ", "))
+		}
+	}
+	return c, err
+}
+
 // parseConfig reads adapter_config.json.
 func parseConfig(b []byte) (Config, error) {
 	var w wire
@@ -259,7 +284,7 @@ func parseConfig(b []byte) (Config, error) {
 		if json.Compact(&plain, rest[k]) == nil {
 			v = plain.String()
 		}
-		if !contains(fine, v) {
+		if !slices.Contains(fine, v) {
 			return Config{}, fmt.Errorf("%s = %s is not supported", k, v)
 		}
 	}
@@ -283,13 +308,4 @@ func parseConfig(b []byte) (Config, error) {
 		}
 	}
 	return c, c.check()
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,7 +86,7 @@ func (s *Set) matches(c *Config) ([]*Layer, error) {
 		if !hit || named(l.Name, c.Exclude) || inside(l.Name, c.saves()) {
 			continue
 		}
-		if pattern == nil && !all && c.Layers != nil && !contains(c.Targets, l.Name) && !c.inLayers(l.Name) {
+		if pattern == nil && !all && c.Layers != nil && !slices.Contains(c.Targets, l.Name) && !c.inLayers(l.Name) {
 			continue
 		}
 		list = append(list, l)

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/finetune"
@@ -35,7 +36,7 @@ func (a *Adapter) freshSaved() error {
 		}
 	}
 	for _, s := range a.Config.SavedModules {
-		if !found[s] && !contains(a.Config.heads(), s) {
+		if !found[s] && !slices.Contains(a.Config.heads(), s) {
 			return fmt.Errorf("no module %q to save", s)
 		}
 	}

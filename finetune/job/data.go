@@ -2,7 +2,9 @@ package job
 
 import (
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/finetune/data"
@@ -150,10 +152,35 @@ func (d *Data) fit(ds data.Dataset, inputs []*graph.Value, targets []loss.Target
 	}
 	for _, v := range inputs {
 		if ds, err = d.fitInput(ds, v.Name, v.Type); err != nil {
-			return nil, fmt.Errorf("input %q: %w", v.Name, err)
+			return nil, fmt.Errorf("input %q: %w%s", v.Name, err, d.widths())
 		}
 	}
 	return ds, nil
+}
+
+// widths tells, for an error about the numbers of a sample, which columns of a table give how many.
+func (d *Data) widths() string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(d.Columns)) {
+		c := d.Columns[name]
+		n := 1
+		if c.Kind == data.OneHot {
+			n = len(c.Categories)
+		}
+		if c.Missing == data.Indicator {
+			n++
+		}
+		if c.Kind != data.Skip && !slices.Contains(strings.Split(d.Target, ","), name) {
+			list = append(list, fmt.Sprintf("%s %d", name, n))
+		}
+	}
+	if list == nil {
+		return ""
+	}
+	if len(list) > 20 {
+		list = append(list[:20], "…")
+	}
+	return "; numbers by column: " + strings.Join(list, ", ")
 }
 
 // field is the one of that name.
@@ -180,7 +207,7 @@ func (d *Data) fitTarget(ds data.Dataset, t loss.Target) (data.Dataset, error) {
 	if t.Type.DType != tensor.Invalid && f.DType != t.Type.DType {
 		steps = append(steps, data.Cast{To: t.Type.DType})
 	}
-	return shaped(ds, f, t.Type, steps)
+	return shaped(ds, f, "the loss", t.Type, steps)
 }
 
 func (d *Data) fitInput(ds data.Dataset, name string, want graph.Type) (data.Dataset, error) {
@@ -212,15 +239,15 @@ func (d *Data) fitInput(ds data.Dataset, name string, want graph.Type) (data.Dat
 	if want.DType != tensor.Float32 || len(want.Shape) < 3 {
 		augment = nil
 	}
-	return shaped(ds, f, want, steps, augment...)
+	return shaped(ds, f, "the model", want, steps, augment...)
 }
 
 // shaped applies steps to field f, which they make have that shape, then the shape that is wanted, then more steps.
-func shaped(ds data.Dataset, f data.Field, want graph.Type, steps []data.Step, more ...data.Step) (data.Dataset, error) {
+func shaped(ds data.Dataset, f data.Field, who string, want graph.Type, steps []data.Step, more ...data.Step) (data.Dataset, error) {
 	if want.Ranked && len(want.Shape) > 0 && differs(want.Shape, f.Shape) {
 		shape, ok := reshaped(want.Shape, f.Shape)
 		if !ok {
-			return nil, fmt.Errorf("a sample is %s, the model wants %s", f, want)
+			return nil, fmt.Errorf("a sample is %s, %s wants %s", f, who, want)
 		}
 		steps = append(steps, data.Reshape{Shape: shape})
 	}

@@ -129,15 +129,24 @@ func TestRefusesData(t *testing.T) {
 		"3 classes, the model 2":          func(j *Job) { j.New.Params["sizes"] = []int{3, 2} },
 		"of which the loss wants numbers": func(j *Job) { j.New.Params["sizes"] = []int{3, 1}; j.Loss.Name = "mse" },
 		"sample 1: field y: class 3":      func(j *Job) { j.Data.Train, j.Data.Columns = numbers, nil },
-		"0.5 is no whole number":          func(j *Job) { j.Data.Train, j.Data.Columns = halves, nil },
-		"no rows":                         func(j *Job) { j.Data.Train, j.Data.Columns = empty, nil },
-		"both want some":                  func(j *Job) { j.Data.Train, j.Data.Columns, j.Data.Holdout = halves, nil, 0.1 },
+		"by column: color 2, id 1, width 1": func(j *Job) {
+			j.Data.Columns = map[string]data.Column{"id": {Kind: data.Index}}
+			j.New.Params["sizes"] = []int{9, 3}
+		},
+		`no setting "rank"`:      func(j *Job) { j.Adapter = map[string]any{"rank": 8} },
+		"0.5 is no whole number": func(j *Job) { j.Data.Train, j.Data.Columns = halves, nil },
+		"no rows":                func(j *Job) { j.Data.Train, j.Data.Columns = empty, nil },
+		"both want some":         func(j *Job) { j.Data.Train, j.Data.Columns, j.Data.Holdout = halves, nil, 0.1 },
 	} {
 		j := &Job{New: Spec{"mlp", map[string]any{"sizes": []int{3, 3}}}, Out: t.TempDir(), Data: Data{Train: file, Target: "kind", Columns: skip}}
 		change(j)
 		if _, err := j.Run(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+	over := &Job{Model: "../../testdata/lenet5/model.onnx", Out: "../../testdata/lenet5", Data: Data{Train: file}}
+	if _, err := over.Run(context.Background(), io.Discard); err == nil || !strings.Contains(err.Error(), "take the place of") {
+		t.Error(err)
 	}
 	_, err := Read(strings.NewReader("data: {wdith: 3, hieght: 4}\nlr: x\n"))
 	if err == nil || !strings.Contains(err.Error(), `no key "wdith"; there are train, valid`) || !strings.Contains(err.Error(), `no key "hieght"; line 2`) {

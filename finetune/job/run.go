@@ -44,6 +44,9 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 	if j.logits {
 		fmt.Fprintln(w, "the model ends in probabilities: the loss takes what comes before them")
 	}
+	if j.Loss.Name == "bce" && loss.Logits(m.Graph.Outputs[0]) == nil {
+		fmt.Fprintln(w, "warning: bce is of probabilities, and the model does not end in a Sigmoid or Softmax: bce_with_logits is of what comes before")
+	}
 	r := Result{}
 	for _, p := range m.Params {
 		n := p.Value.Const.Len()
@@ -77,6 +80,9 @@ func (j *Job) Run(ctx context.Context, w io.Writer) (Result, error) {
 	if err != nil {
 		return r, err
 	}
+	if idle := t.Step.Idle(); len(idle) > 0 {
+		fmt.Fprintf(w, "the loss does not depend on %d parameters, which stay as they are: %s …\n", len(idle), idle[0].Name)
+	}
 	done, err := j.follow(ctx, w, t)
 	r.Done = done
 	if err != nil {
@@ -106,6 +112,8 @@ func (j *Job) check() error {
 		return errors.New("which model? Name a file, or an architecture for a new one")
 	case j.Model != "" && j.New.Name != "":
 		return fmt.Errorf("%s, or a new %s? There can be one model", j.Model, j.New.Name)
+	case sameFile(j.Model, j.file(ModelFile)):
+		return fmt.Errorf("the tuned model would take the place of %s: choose another folder for it", j.Model)
 	case j.Data.Train == "":
 		return errors.New("which data? Name a folder of pictures, a table, an archive or a pair of files")
 	case j.Batch < 0 || j.Epochs < 0 || j.Updates < 0 || j.Head < 0:
@@ -116,6 +124,16 @@ func (j *Job) check() error {
 		return errors.New("a probe computes the features of each sample once: it takes no augmentation")
 	}
 	return nil
+}
+
+// sameFile reports whether both names are of one file that is there.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // data opens the data for training and, if there is any, for validation.

@@ -144,7 +144,7 @@ func (r *Rate) Add(pred, target *tensor.Tensor) error {
 		return err
 	}
 	if r.avg == Binary && r.c != 2 {
-		return fmt.Errorf("binary rates want scores of two classes, not of %d; average them: macro, micro or weighted: %w", r.c, tensor.ErrShape)
+		return fmt.Errorf("the rate of one of two classes, but there are %d: average over them, with the suffix -macro, -micro or -weighted: %w", r.c, tensor.ErrShape)
 	}
 	return nil
 }
