@@ -133,6 +133,9 @@ func (t *Trainer) start() error {
 	if t.Step == nil || t.Data == nil || t.Data.Len() == 0 {
 		return fmt.Errorf("training wants a step and data that is not empty")
 	}
+	if t.Valid == nil && (t.Patience > 0 || t.Monitor != "" || len(t.Metrics) > 0) {
+		return fmt.Errorf("patience, a monitor and metrics want data for validation")
+	}
 	if t.Epochs <= 0 {
 		if t.Updates <= 0 {
 			return fmt.Errorf("training wants a number of epochs or updates")

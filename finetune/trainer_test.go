@@ -158,6 +158,7 @@ func TestTrainerRefuses(t *testing.T) {
 		"no data":   {Step: s, Epochs: 1},
 		"empty":     {Step: s, Epochs: 1, Data: rings{}},
 		"no epochs": {Step: s, Data: rings{1, 1}},
+		"patience":  {Step: s, Data: rings{1, 1}, Epochs: 1, Patience: 2},
 		"too many":  {Step: s, Data: rings{2, 1}, Epochs: math.MaxInt},
 		"monitor":   {Step: ringTrainer(t, 1, "").Step, Epochs: 1, Data: rings{2, 2}, Valid: rings{1, 2}, Monitor: "accuracy"},
 	} {

@@ -93,7 +93,7 @@ func (j *Job) Evaluate(ctx context.Context) (Evaluation, error) {
 		e.Samples += n
 		for _, x := range list {
 			if err := x.Add(out[1:], batch); err != nil {
-				return e, err
+				return e, fmt.Errorf("%s: %w", x.Name(), err)
 			}
 		}
 	}

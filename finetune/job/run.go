@@ -260,7 +260,14 @@ func (j *Job) metrics() (list []finetune.Metric, maximize bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		list = append(list, &metric.On{Metric: x, Label: name, Target: "y"})
+		on := &metric.On{Metric: x, Label: name, Target: "y"}
+		if k, ok := j.Loss.Params["output"].(int); ok {
+			on.Output = k
+		}
+		if target, ok := j.Loss.Params["target"].(string); ok {
+			on.Target = target
+		}
+		list = append(list, on)
 		if name == j.Monitor {
 			maximize = x.Maximize()
 		}

@@ -101,10 +101,7 @@ func (o *On) Name() string { return o.Label }
 func (o *On) Add(out []*tensor.Tensor, batch map[string]*tensor.Tensor) error {
 	target := batch[o.Target]
 	if o.Output < 0 || o.Output >= len(out) || target == nil {
-		return fmt.Errorf("%s of output %d of %d and target %q: there is no such", o.Label, o.Output, len(out), o.Target)
+		return fmt.Errorf("output %d of %d and target %q: there is no such", o.Output, len(out), o.Target)
 	}
-	if err := o.Metric.Add(out[o.Output], target); err != nil {
-		return fmt.Errorf("%s: %w", o.Label, err)
-	}
-	return nil
+	return o.Metric.Add(out[o.Output], target)
 }
