@@ -75,8 +75,8 @@ func expandConvWinograd(b *graph.Builder, n *graph.Node) []*graph.Value {
 
 // winogradPlan is what a ConvWinograd derives from the shapes. A piece of work is a block of tiles, from the input to the output, so that what is between
 // stays in the second-level cache. Where there are too few tiles for that, all of them are transformed first, and a piece of what follows is
-// a panel of output channels: each thread reads only its part of the weights. It is also the way to go where weights vary and are much larger than the patches, for each panel
-// can then be packed by the thread that multiplies with it.
+// a panel of output channels: each thread reads only its part of the weights. That is also done where weights vary and are larger than the patches, for each
+// panel can then be packed by the thread that multiplies with it.
 type winogradPlan struct {
 	kernel.Winograd
 	convC16
@@ -128,14 +128,14 @@ const winogradRows = 16
 // share decides how the work is cut. Results do not depend on it.
 func (p *winogradPlan) share(workers int) {
 	tiles := p.Tiles()
-	blocks := (tiles + p.Block() - 1) / p.Block()
 	p.shared = tiles <= winogradRows*workers
-	if all, _ := p.Sizes(tiles); p.varies && !p.shared { // V is read for each panel, or packed weights are written and read for each block
-		p.shared = p.panels*all < (2+blocks)*kernel.WinogradLen(p.Tile, p.convC16.out, p.kernels.Rows)
+	if all, _ := p.Sizes(tiles); p.varies && all <= kernel.WinogradLen(p.Tile, p.convC16.out, p.kernels.Rows) {
+		p.shared = true // patches are read for each panel, but weights for one only
 	}
 	if p.shared {
 		p.block = tiles
 	} else {
+		blocks := (tiles + p.Block() - 1) / p.Block()
 		if blocks < 4*workers {
 			blocks = (blocks + workers - 1) / workers * workers
 		}
