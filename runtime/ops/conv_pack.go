@@ -217,8 +217,13 @@ func (a *packTransposedArgs) Do(worker, lo, hi int) {
 		step := 16 * min(16, a.lanes-i/16*16) // from tap to tap
 		at := (i/16*16*a.taps + i%16) * 16
 		for o := lo; o < hi; o++ {
-			kernel.Block16(near, a.src[(i*a.out+16*o)*size:], min(16, a.out-16*o), size, size)
 			dst := a.dst[16*o*a.k+at:]
+			if size == 1 { // in order already
+				n := copy(dst[:16], a.src[i*a.out+16*o:][:min(16, a.out-16*o)])
+				clear(dst[n:16])
+				continue
+			}
+			kernel.Block16(near, a.src[(i*a.out+16*o)*size:], min(16, a.out-16*o), size, size)
 			for y := a.phase[0] - 1; y >= 0; y-- {
 				from := (a.first[0]+y*a.stride)*a.kernel[1] + a.first[1]
 				for x := a.phase[1] - 1; x >= 0; x-- {
