@@ -120,7 +120,101 @@ def products():
     row("Inverse", "not square", [f(2, 3)], fails=True)
 
 
+def attention():
+    op = "Attention"
+    B, S, D, N, P = 2, 3, 4, 2, 2
+    x, w, b = f(B, S, D), f(D, 3 * D), f(3 * D)
+    past = f(2, B, N, P, D // N)
+    n = {"num_heads": N}
+    row(op, "plain", [x, w, b], **n)
+    row(op, "no bias", [x, w], **n)
+    row(op, "lengths", [x, w, b, np.array([2, 3], np.int32)], **n)
+    row(op, "nothing counts", [x, w, b, np.array([0, 3], np.int32)], tol=1e-3, **n)
+    row(op, "starts and ends", [x, w, b, np.array([2, 3, 1, 0], np.int32)], **n)
+    row(op, "mask of keys", [x, w, b, np.array([[1, 0, 1], [1, 1, 0]], np.int32)], **n)
+    row(op, "mask of pairs", [x, w, b, ints(0, 2, B, S, S)], tol=1e-3, **n)
+    row(op, "filter value", [x, w, b, np.array([[1, 0, 1], [1, 1, 0]], np.int32)], mask_filter_value=-1.0, **n)
+    row(op, "causal", [x, w, b], unidirectional=1, **n)
+    row(op, "causal and mask", [x, w, b, np.array([[0, 1, 1], [1, 1, 0]], np.int32)], unidirectional=1, tol=1e-3, **n)
+    row(op, "scale", [x, w, b], scale=2.0, **n)
+    row(op, "bias of scores", [x, w, b, None, None, f(B, N, S, S)], **n)
+    row(op, "one bias of scores", [x, w, b, None, None, f(1, 1, S, S)], **n)
+    row(op, "present", [x, w, b], out=2, **n)
+    row(op, "past", [x, w, b, None, past], out=2, unidirectional=1, **n)
+    row(op, "past and mask", [x, w, b, np.array([[0, 1, 1, 1, 1], [1, 1, 1, 1, 0]], np.int32), past], out=2, unidirectional=1, tol=1e-3, **n)
+    row(op, "past, mask, all keys", [x, w, b, np.array([[0, 1, 1, 1, 1], [1, 1, 1, 1, 0]], np.int32), past], out=2, **n)
+    row(op, "past and lengths", [x, w, b, np.array([4, 5], np.int32), past], out=2, **n)
+    row(op, "sizes", [x, f(D, 4 + 4 + 6), f(14)], qkv_hidden_sizes=[4, 4, 6], **n)
+    row(op, "weights of other size", [x, f(5, 12), b], fails=True, **n)
+    row(op, "heads that do not divide", [x, w, b], fails=True, num_heads=3)
+
+
+def multi_head():
+    op = "MultiHeadAttention"
+    B, S, L, D, N, P = 2, 3, 4, 4, 2, 2
+    q, k, v, b = f(B, S, D), f(B, L, D), f(B, L, 6), f(D + D + 6)
+    pk, pv = f(B, N, P, 2), f(B, N, P, 2)
+    n = {"num_heads": N}
+    row(op, "plain", [q, k, v], **n)
+    row(op, "bias", [q, k, v, b], **n)
+    row(op, "keys that count", [q, k, v, b, np.array([[1, 1, 0, 0], [1, 1, 1, 0]], np.int32)], **n)
+    row(op, "lengths", [q, k, v, b, np.array([2, 4], np.int32)], **n)
+    row(op, "mask of pairs", [q, k, v, None, ints(0, 2, B, S, L)], tol=1e-3, **n)
+    row(op, "bias of scores", [q, k, v, b, None, f(1, N, S, L)], **n)
+    row(op, "bias of scores of batches", [q, k, v, b, None, f(B, 1, S, L)], scale=0.3, **n)
+    row(op, "causal", [q, q, q], unidirectional=1, **n)
+    row(op, "present", [q, k, k, None, None, None], out=[True, True, True], **n)
+    row(op, "past", [q, k, k, None, None, None, pk, pv], out=3, **n)
+    row(op, "past, bias, mask", [q, k, k, f(12), np.array([[0, 1, 1, 1, 0, 1], [1] * 6], np.int32), None, pk, pv], out=3, **n)
+    row(op, "past, causal", [q, q, q, None, None, None, pk, pv], out=3, unidirectional=1, **n)
+    row(op, "keys of an encoder", [q, f(B, N, L, 2), f(B, N, L, 2)], **n)
+    row(op, "keys of an encoder, bias", [q, f(B, N, L, 2), f(B, N, L, 2), f(12)], **n)
+    row(op, "keys missing", [q], fails=True, **n)
+    row(op, "heads that do not divide", [q, k, v], fails=True, num_heads=3)
+
+
+def rotary():
+    op = "RotaryEmbedding"
+    cos, sin = f(8, 2), f(8, 2)
+    pos = ints(0, 8, 2, 3, dtype=np.int64)
+    row(op, "ids", [f(2, 3, 8), pos, cos, sin])
+    row(op, "interleaved", [f(2, 3, 8), pos, cos, sin], interleaved=1)
+    row(op, "offset", [f(2, 3, 8), np.array([4], np.int64), cos, sin])
+    row(op, "heads apart", [f(2, 2, 3, 4), pos, cos, sin])
+    row(op, "a part of each head", [f(2, 3, 12), pos, cos, sin], num_heads=2, rotary_embedding_dim=4)
+    row(op, "scale", [f(2, 3, 8), pos, cos, sin], scale=3.0)
+    row(op, "position outside", [f(2, 3, 8), pos + 8, cos, sin], fails=True)
+    op = "GroupQueryAttention"
+    B, S, N, K, H, P = 2, 3, 4, 2, 16, 5
+    i32 = lambda *v: np.array(v, np.int32)
+    n = {"num_heads": N, "kv_num_heads": K}
+    q, k, v = f(B, S, N * H), f(B, S, K * H), f(B, S, K * H)
+    none = [np.zeros((B, K, 0, H), np.float32)] * 2
+    row(op, "begin", [q, k, v, None, None, i32(2, 2), i32(3)], out=3, **n)
+    row(op, "begin with empty past", [q, k, v] + none + [i32(2, 2), i32(3)], out=3, **n)
+    row(op, "begin, rotary", [q, k, v, None, None, i32(2, 2), i32(3), f(8, 8), f(8, 8)], out=3, do_rotary=1, **n)
+    row(op, "begin, all in one", [f(B, S, (N + 2 * K) * H), None, None, None, None, i32(2, 2), i32(3), f(8, 8), f(8, 8)], out=3, do_rotary=1, rotary_interleaved=1, **n)
+    q1, k1, v1 = f(B, 1, N * H), f(B, 1, K * H), f(B, 1, K * H)
+    past = [f(B, K, P, H), f(B, K, P, H)]
+    row(op, "one token", [q1, k1, v1] + past + [i32(5, 5), i32(6)], out=3, **n)
+    row(op, "rotary", [q1, k1, v1] + past + [i32(5, 5), i32(6), f(8, 8), f(8, 8)], out=3, do_rotary=1, **n)
+    row(op, "batches of other lengths", [q1, k1, v1] + past + [i32(3, 5), i32(6), f(8, 8), f(8, 8)], out=3, do_rotary=1, **n)
+    one = lambda *a: [t[:1] for t in a]
+    row(op, "several tokens", one(q, k, v, *past) + [i32(7), i32(8), f(9, 8), f(9, 8)], out=3, do_rotary=1, **n)
+    row(op, "window", [q1, k1, v1] + past + [i32(5, 5), i32(6)], out=3, local_window_size=2, **n)
+    row(op, "window at the beginning", [q, k, v, None, None, i32(2, 2), i32(3)], out=3, local_window_size=2, **n)
+    row(op, "softcap and scale", [q1, k1, v1] + past + [i32(5, 5), i32(6)], out=3, softcap=0.5, scale=2.0, **n)
+    row(op, "smooth", [q, k, v, None, None, i32(2, 2), i32(3)], out=3, smooth_softmax=1, **n)
+    row(op, "sink", [q1, k1, v1] + past + [i32(5, 5), i32(6), None, None, None, None, f(N)], out=3, **n)
+    row(op, "bias of scores", [q, k, v, None, None, i32(2, 2), i32(3), None, None, None, f(1, N, S, S)], out=3, **n)
+    row(op, "bias of scores, softcap", [q, k, v, None, None, i32(2, 2), i32(3), None, None, None, f(B, 1, S, S, hi=3)], out=3, softcap=0.5, **n)
+    row(op, "positions", [q, k, v, None, None, i32(2, 2), i32(3), f(8, 8), f(8, 8), np.array([[3, 4, 5]] * 2, np.int64)], out=3, do_rotary=1, **n)
+    row(op, "position of one token", [q1, k1, v1] + past + [i32(5, 5), i32(6), f(8, 8), f(8, 8), np.array([[7], [2]], np.int64)], out=3, do_rotary=1, **n)
+    row(op, "all keys", [q, k, v, None, None, i32(2, 2), i32(3)], out=3, causal=0, **n)
+    row(op, "heads that do not divide", [q, k, v, None, None, i32(2, 2), i32(3)], out=3, num_heads=3, kv_num_heads=2, fails=True)
+
+
 def cases():
-    for make in (gelu, norms, embed, products):
+    for make in (gelu, norms, embed, products, attention, multi_head, rotary):
         make()
     return _rows
