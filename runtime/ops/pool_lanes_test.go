@@ -64,3 +64,35 @@ func TestLanePools(t *testing.T) {
 		}
 	}
 }
+
+// TestMaxPoolGradLanes holds the gradient over lanes against that in float64, one element after another.
+func TestMaxPoolGradLanes(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, attrs := range [][]graph.Attr{
+		{graph.Ints("kernel_shape", 3, 3, 1), graph.Ints("strides", 2, 2, 1), graph.Ints("pads", 1, 1, 0, 1, 1, 0)},
+		{graph.Ints("kernel_shape", 2, 2, 1), graph.Ints("strides", 2, 2, 1)},
+		{graph.Ints("kernel_shape", 4, 2, 1), graph.Ints("pads", 3, 0, 0, 2, 1, 0), graph.Ints("dilations", 1, 2, 1), graph.Int("ceil_mode", 1)},
+	} {
+		x := randomTensor(r, 3, 2, 11, 9, 16)
+		for i, d := 0, tensor.Data[float32](x); i < len(d); i++ {
+			d[i] = float32(int(3 * d[i])) // some elements are equal
+		}
+		one := &optest.Interp{Reg: Registry()}
+		pool := convNode("BlockC16", []*tensor.Tensor{x}, attrs)
+		pool.Op = Registry().Lookup("", "MaxPool", 0)
+		y, err := one.RunNode(pool, []*tensor.Tensor{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := []*tensor.Tensor{x, y[0], randomTensor(r, y[0].Shape()...)}
+		for i, d := 0, tensor.Data[float32](in[2]); i < len(d); i++ {
+			d[i] = float32(int(8 * d[i])) // sums are exact
+		}
+		wide := []*tensor.Tensor{doubled(in[0]), doubled(in[1]), doubled(in[2])}
+		want := interpOne(t, one, "MaxPoolGrad", wide, attrs...)
+		got := interpOne(t, &optest.Interp{Reg: Registry(), Threads: 2}, "MaxPoolGrad", in, attrs...)
+		if d := optest.Diff(doubled(got), want, 0, 0); d != "" {
+			t.Error(attrs, d)
+		}
+	}
+}

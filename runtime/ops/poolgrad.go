@@ -86,6 +86,10 @@ func maxPoolGradOf[T float32 | float64](c *graph.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if poolsLanes(c, &win) {
+		runLaneMaxGrad(c, win, dx)
+		return nil
+	}
 	graph.Parallel(c, dx.Len()/win.InSize(), 1+1<<14/(win.InSize()+win.OutSize()*win.KernelSize()), maxPoolGradArgs[T]{
 		win, tensor.Data[T](dx), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](c.In[2])})
 	return nil

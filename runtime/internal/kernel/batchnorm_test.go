@@ -101,5 +101,7 @@ func TestLanes(t *testing.T) {
 
 func FuzzLanes(f *testing.F) {
 	f.Add(uint64(1), uint8(7), true)
-	f.Fuzz(func(t *testing.T, seed uint64, n uint8, odd bool) { checkLanes(t, rand.New(rand.NewPCG(seed, 2)), int(n%50), odd) })
+	f.Fuzz(func(t *testing.T, seed uint64, n uint8, odd bool) {
+		checkLanes(t, rand.New(rand.NewPCG(seed, 2)), int(n%50), odd)
+	})
 }

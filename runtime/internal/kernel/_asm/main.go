@@ -34,6 +34,7 @@ var families = map[string]func(){
 	"norm":       norm,
 	"pool":       pool,
 	"rotate":     rotate,
+	"pool_grad":  poolGrad,
 	"select":     selects,
 	"peak":       peak,
 	"spin":       spin,
