@@ -74,7 +74,7 @@ func Execution(t Target) []Pass {
 	if t.Vector {
 		list = append(list, layouts...)
 	}
-	list = append(list, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune})
+	list = append(list, Pass{"cse", CSE}, Pass{"fold", Fold}, Pass{"cse", CSE}, Pass{"prune", Prune}) // first cse: weights that several nodes read are packed once
 	for i := range list {
 		switch name := list[i].Name; {
 		case name == "fold":

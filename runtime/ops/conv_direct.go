@@ -46,6 +46,7 @@ type directPlan struct {
 	panelChunk     int // panels of output blocks in a piece of work
 	chunks, panels int // pieces of work along the rows and along the panels
 	list           []directPanel
+	clips          []clipTap // in place of parts
 }
 
 // directPart is a part of the products of an output, at most directDepth of them or the lanes of one tap. Its sum begins at zero, and the sums are added in order: rounding
@@ -164,6 +165,12 @@ func planDirect(c *graph.Ctx) (*directPlan, error) {
 		planes = g.in
 	}
 	p.rowChunk = max(1, min(p.rows, slabBytes/4/max(1, planes*colsIn*lanes*g.Stride[1])))
+	if p.padded {
+		p.clips = p.clipped()
+	}
+	if p.clips != nil {
+		p.padded, p.rowChunk = false, p.rows
+	}
 	for b := 0; b < p.outBlocks; {
 		n := 1
 		if b+1 < p.outBlocks && p.first(b) == p.first(b+1) {
@@ -263,6 +270,9 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 	}
 	x := a.x[image*planes*planeSize:][:planes*planeSize]
 	base, origin := 0, r0*a.rowStep // of the first input block, of the first row
+	if a.clips != nil {
+		origin = 0
+	}
 	if a.padded {
 		lo, hi := 0, planes
 		if !a.plain {
@@ -289,7 +299,14 @@ func (a *directArgs) piece(worker, image, r0, r1, p0, p1 int) {
 		if !a.plain {
 			in = x[(a.first(panel.block)-base)*planeSize+origin:]
 		}
-		for r := r0; r < r1; r++ {
+		if a.clips != nil {
+			var residual []float32
+			if a.r != nil {
+				residual = a.r[(image*a.outBlocks+panel.block)*a.pixels*16:]
+			}
+			a.clip(s, in, weights, y[a.top*outRow+a.left*16:], residual, outRow, r0, r1)
+		}
+		for r := r0; r < r1 && a.clips == nil; r++ {
 			at, n := r*a.width, min(a.width, a.pixels-r*a.width)
 			s.X = in[(r-r0)*a.rowStep:]
 			if stream {

@@ -157,6 +157,11 @@ func TestConvDirect(t *testing.T) {
 		{name: "one_row", batch: 1, in: 32, out: 32, h: 1, w: 200, group: 1, kernel: k(1, 9), pads: k(0, 4, 0, 4), strides: k(1, 2)},
 		{name: "many_rows", batch: 1, in: 64, out: 16, h: 120, w: 30, group: 1, kernel: k(3, 3), pads: k(1, 1, 1, 1)},
 		{name: "deep", batch: 1, in: 512, out: 96, h: 7, w: 7, group: 1, kernel: k(3, 3), pads: k(1, 1, 1, 1), residual: true, activation: "HardSwish"},
+		{name: "far", batch: 2, in: 40, out: 48, h: 10, w: 11, group: 1, kernel: k(3, 3), pads: k(6, 7, 6, 7), dilations: k(6, 7), bias: true, residual: true, activation: "Clip", alpha: -2, beta: 6},
+		{name: "far_outside", batch: 1, in: 32, out: 20, h: 9, w: 8, group: 1, kernel: k(3, 3), pads: k(12, 12, 12, 12), dilations: k(12, 12), border: k(1, 2, 0, 3), bias: true, residual: true, activation: "HardSwish"},
+		{name: "far_stride", batch: 1, in: 33, out: 16, h: 16, w: 17, group: 1, kernel: k(3, 3), pads: k(10, 8, 10, 8), dilations: k(10, 8), strides: k(2, 2)},
+		{name: "far_groups", batch: 1, in: 64, out: 96, h: 8, w: 9, group: 2, kernel: k(3, 3), pads: k(5, 5, 5, 5), dilations: k(5, 5), bias: true},
+		{name: "far_uneven", batch: 1, in: 32, out: 16, h: 9, w: 12, group: 1, kernel: k(2, 3), pads: k(0, 9, 8, 9), dilations: k(8, 9)},
 		{name: "empty", batch: 0, in: 16, out: 16, h: 5, w: 5, group: 1, kernel: k(1, 1)},
 	}, 2e-4)
 }

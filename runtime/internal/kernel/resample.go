@@ -26,11 +26,7 @@ func ResampleAxis[T float32 | float64](y, x []T, t *Taps[T], in, out, inner, lo,
 		}
 		plane := x[i/out*in*inner:][:in*inner]
 		if t.N == 2 && weight[0] != 0 && weight[1] != 0 {
-			a, b := plane[int(index[0])*inner:][:len(dst)], plane[int(index[1])*inner:][:len(dst)]
-			wa, wb := weight[0], weight[1]
-			for j := range dst {
-				dst[j] = wa*a[j] + wb*b[j]
-			}
+			WeightedSum(dst, plane[int(index[0])*inner:], plane[int(index[1])*inner:], weight[0], weight[1])
 			continue
 		}
 		clear(dst)
@@ -38,10 +34,7 @@ func ResampleAxis[T float32 | float64](y, x []T, t *Taps[T], in, out, inner, lo,
 			if w == 0 {
 				continue
 			}
-			src := plane[int(index[k])*inner:][:len(dst)]
-			for j, v := range src {
-				dst[j] += w * v
-			}
+			WeightedSum(dst, dst, plane[int(index[k])*inner:], 1, w)
 		}
 	}
 }

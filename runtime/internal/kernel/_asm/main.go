@@ -42,6 +42,7 @@ var families = map[string]func(){
 	"tree":       tree,
 	"vec":        vecUnary,
 	"weights":    weights,
+	"weighted":   weighted,
 	"winograd":   winograd,
 }
 
