@@ -515,3 +515,24 @@ func TestFuseRotary(t *testing.T) {
 		}},
 	}, pass.FuseRotary)
 }
+
+// TestLowerEinsum: products of stacks in the orders that attention is written in, and sums that are none.
+func TestLowerEinsum(t *testing.T) {
+	ein := func(eq string, shape ...int) func(b formBuilder, x *graph.Value) *graph.Value {
+		return func(b formBuilder, x *graph.Value) *graph.Value {
+			return b.Op("Einsum", x, b.Op("Neg", b.Input("y", matrix(graph.Dims(shape...)...))), graph.Str("equation", eq))
+		}
+	}
+	checkForms(t, matrix(graph.Dims(2, 3, 4, 5)...), []form{
+		{"scores", "Neg Transpose MatMul", ein("bhqd,bhkd->bhqk", 2, 3, 6, 5)},
+		{"values", "Neg MatMul", ein("b h q k, b h k d -> b h q d", 2, 3, 5, 7)},
+		{"heads beside the position", "Neg Transpose Transpose MatMul", ein("bqhd,bkhd->bhqk", 2, 6, 4, 5)},
+		{"transposed", "Neg Transpose MatMul Transpose", ein("bhqd,bhkd->bkqh", 2, 3, 6, 5)},
+		{"two sums", "Neg Einsum", ein("bhqd,bhqk->bhk", 2, 3, 4, 6)},
+		{"a sum of one side", "Neg Einsum", ein("bhqd,bhk->bhqk", 2, 3, 6)},
+		{"repeated", "Neg Einsum", ein("bhqd,bhkd->bhqk", 1, 3, 6, 5)},
+		{"a diagonal", "Neg Einsum", ein("bhqd,kkdm->bhqm", 2, 2, 5, 3)},
+		{"dots", "Neg Einsum", ein("...qd,...kd->...qk", 2, 3, 6, 5)},
+		{"elementwise", "Neg Einsum", ein("bhqd,bhqd->bhqd", 2, 3, 4, 5)},
+	}, pass.LowerEinsum)
+}

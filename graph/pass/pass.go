@@ -32,6 +32,7 @@ var fusions = []Pass{
 	{"fold", Fold}, // weights of halves, before the patterns that look for constants
 	{"cse", CSE},   // what was converted twice
 	{"prune", Prune},
+	{"lower_einsum", LowerEinsum}, // before all that look for products
 	{"fuse_layernorm", FuseLayerNorm},
 	{"fuse_rmsnorm", FuseRMSNorm}, // after fuse_layernorm, in which it would find its form too
 	{"fuse_gelu", FuseGelu},
