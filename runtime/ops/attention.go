@@ -138,10 +138,11 @@ func attnDimsOf(n *graph.Node, in []tensor.Shape) (attnDims, error) {
 	if s := in[attnLen]; s != nil && !s.Equal([]int{d.batch}) {
 		return d, graph.Shapef("attention: nonpad_kv_seqlen is %v for a batch of %d", s, d.batch)
 	}
-	if (tensor.Shape{d.batch, d.heads, d.seq, d.total}).Elems() == 0 {
+	mask := in[attnMask]
+	if d.total == 0 && len(mask) > 0 && mask[len(mask)-1] == 1 { // it spreads over no keys
 		return d, nil
 	}
-	return d, d.mask(in[attnMask])
+	return d, d.mask(mask)
 }
 
 // mask sets the strides of a mask of shape s, which broadcasts to [batch, heads, seq, total] but may have fewer keys.

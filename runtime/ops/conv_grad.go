@@ -101,6 +101,9 @@ func convTransposeGrad(r rule) []*graph.Value {
 	if r.Err() != nil {
 		return nil
 	}
+	if r.empty(x) { // what comes out may be shorter than the window
+		return []*graph.Value{r.ZerosLike(x), r.ZerosLike(w), r.channelSum(g)}
+	}
 	dx := r.cutTo(r.Op("Conv", append([]graph.Arg{g, w}, win...)...), x)
 	dw := r.Op("ai.onnxrun::ConvWeightGrad", append([]graph.Arg{g, x, r.shape(w)}, win...)...)
 	return []*graph.Value{dx, dw, r.channelSum(g)}

@@ -85,10 +85,7 @@ func crossEntropyOf[T float32 | float64](c *graph.Ctx) error {
 	} else {
 		graph.Parallel(c, e.outer*e.inner, 1+8192/max(e.classes, 1), logSoftmaxRows[T]{x, log, e.classes, e.inner})
 	}
-	var each []T
-	if c.Node.Str("reduction") == "none" {
-		each = tensor.Data[T](c.Out[0])
-	}
+	each, every := tensor.Data[T](c.Out[0]), c.Node.Str("reduction") == "none"
 	sum, total := 0.0, 0.0
 	for i := range e.outer * e.inner {
 		class, w, err := e.label(i)
@@ -100,15 +97,15 @@ func crossEntropyOf[T float32 | float64](c *graph.Ctx) error {
 			loss = -w * float64(log[e.at(i, class)])
 		}
 		sum, total = sum+loss, total+w
-		if each != nil {
+		if every {
 			each[i] = T(loss)
 		}
 	}
-	if each == nil {
+	if !every {
 		if c.Node.Str("reduction") == "mean" {
 			sum /= total
 		}
-		tensor.Data[T](c.Out[0])[0] = T(sum)
+		each[0] = T(sum)
 	}
 	return nil
 }

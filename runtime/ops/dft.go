@@ -187,7 +187,8 @@ func (a *dftArgs[T]) Do(worker, lo, hi int) {
 	n := a.Len()
 	for r := lo; r < hi; r++ {
 		outer, k := r/a.inner, r%a.inner
-		src := a.x[(outer*a.have*a.inner+k)*a.partsIn:]
+		from := (outer*a.have*a.inner + k) * a.partsIn
+		src := a.x[min(from, len(a.x)):] // an axis of no elements is all padding
 		have := min(a.have, n)
 		if a.halfGiven {
 			have = min(a.have, n/2+1)

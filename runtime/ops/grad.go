@@ -109,6 +109,12 @@ func (r rule) rank(v *graph.Value) int {
 	return len(v.Type.Shape)
 }
 
+// empty reports whether v is known to have no elements.
+func (r rule) empty(v *graph.Value) bool {
+	s, ok := v.Type.Static()
+	return ok && s.Elems() == 0
+}
+
 // want is output i of the node, which the forward pass computes from now on if it did not before.
 func (r rule) want(i int) *graph.Value {
 	for len(r.n.Out) <= i {

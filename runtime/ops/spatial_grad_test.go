@@ -53,6 +53,7 @@ func TestConvGradients(t *testing.T) {
 	})
 	optest.Run(t, Registry(), "DeformConv", []optest.Case{
 		gradRow("mask", some([]int{2, 2, 4, 5}, []int{4, 1, 2, 2}, []int{2, 8, 3, 4}, []int{4}, []int{2, 4, 3, 4}), nil, graph.Int("group", 2)),
+		gradRow("no bias", some([]int{2, 2, 4, 5}, []int{4, 2, 2, 2}, []int{2, 8, 3, 4}), nil),
 	})
 }
 

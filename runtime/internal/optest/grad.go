@@ -35,20 +35,45 @@ func Grad(t *testing.T, reg *graph.Registry, op string, cases []Case) {
 	}
 }
 
-// checked are the operators whose gradients were held to central differences.
-var checked sync.Map
+// Kinds of rows that the gradients of an operator want.
+const (
+	Differences = "central differences" // of some version of the operator
+	Empty       = "empty"               // an input has no elements
+	Extreme     = "extreme"             // one to differentiate by has elements that are huge, tiny, infinite or NaN
+)
 
-// GradChecked reports whether the gradients of some version of an operator were held to central differences since the program started.
-func GradChecked(domain, name string) bool {
-	_, ok := checked.Load([2]string{domain, name})
+// seen are the kinds of rows that the gradients of operators had, by domain, name and kind.
+var seen sync.Map
+
+// GradChecked reports whether the gradients of an operator had a row of that kind since the program started.
+func GradChecked(domain, name, kind string) bool {
+	_, ok := seen.Load([3]string{domain, name, kind})
 	return ok
 }
 
+// note records which kinds of rows c is.
+func note(o *graph.Op, c Case) {
+	if slices.ContainsFunc(c.In, func(x *tensor.Tensor) bool { return x != nil && x.Len() == 0 }) {
+		seen.Store([3]string{o.Domain, o.Name, Empty}, true)
+	}
+	for _, i := range c.Grad {
+		x := c.In[i]
+		for e := range x.Len() {
+			if v := math.Abs(x.Float(e)); !(v > 1e-6 && v < 500 || v == 0) {
+				seen.Store([3]string{o.Domain, o.Name, Extreme}, true)
+				break
+			}
+		}
+	}
+}
+
 // checkGrad compares the gradients of Σ weight·output, over all floating-point outputs and with fixed weights, to central differences; in float64 where the operator
-// has it. The gradient's graph is built twice: where all shapes are known and the other inputs constants, and where only ranks are known.
+// has it. The gradient's graph is built twice: where all shapes are known and the other inputs constants, and where only ranks are known. Of each row others are made,
+// without elements and of huge and tiny numbers, where the operator takes them.
 func checkGrad(reg *graph.Registry, o *graph.Op, c Case) error {
-	checked.Store([2]string{o.Domain, o.Name}, true)
+	seen.Store([3]string{o.Domain, o.Name, Differences}, true)
 	c = widened(o, c)
+	note(o, c)
 	y, err := outputs(reg, o, c)
 	if err != nil {
 		return err
@@ -88,7 +113,10 @@ func checkGrad(reg *graph.Registry, o *graph.Op, c Case) error {
 			}
 		}
 	}
-	return nil
+	if err := emptied(reg, o, c); err != nil {
+		return err
+	}
+	return scaledUp(reg, o, c, y, weights)
 }
 
 // Gradients computes an operator's gradients with respect to c.Grad, or to all floating-point inputs where it is nil, from those of its outputs; ones stand for cotangents that are nil.
@@ -98,6 +126,7 @@ func Gradients(reg *graph.Registry, op string, c Case, cotangents ...*tensor.Ten
 		return nil, fmt.Errorf("operator %s is not in the registry", op)
 	}
 	c = widened(o, c)
+	note(o, c)
 	y, err := outputs(reg, o, c)
 	if err != nil {
 		return nil, err
