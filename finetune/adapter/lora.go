@@ -123,13 +123,13 @@ func (t *target) product(s *site) *graph.Value {
 	return s.out
 }
 
-// again is x by the weight of a layer's node, without bias.
+// again is x by the weight of a layer's node, without bias, which Gemm cannot do without before opset 11.
 func (e *edit) again(n *graph.Node, x *graph.Value) *graph.Value {
-	args := []graph.Arg{x, n.In[1]}
-	if n.Op.Name == "Gemm" {
-		args = append(args, graph.Int("transB", n.Int("transB")))
+	w := n.In[1]
+	if n.Op.Name == "Gemm" && n.Bool("transB") {
+		w = e.transpose(w)
 	}
-	return e.op(n.Op.Name, args...)
+	return e.op("MatMul", x, w)
 }
 
 // gain is m/n.

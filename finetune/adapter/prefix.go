@@ -189,7 +189,7 @@ func findPositions(g *graph.Graph) []use {
 		if in := source(g, v); in != nil {
 			return strings.Contains(strings.ToLower(in.Name), "position")
 		}
-		return v.Const == nil && len(v.Type.Shape) > 0 && !readsData(g, v, memo)
+		return v.Const == nil && len(v.Type.Shape) > 0 && !readsData(g, v, memo) && counts(v, 0)
 	}
 	for _, n := range g.Nodes {
 		switch {
@@ -228,6 +228,41 @@ func angles(v *graph.Value, depth int, f func(cast *graph.Node)) {
 			angles(x, depth+1, f)
 		}
 	}
+}
+
+// counts reports whether elements of v, which follow from sizes, may differ from each other: positions do, and the types of the tokens, which exporters make
+// of zeros where they are no input, do not.
+func counts(v *graph.Value, depth int) bool {
+	if v.Const != nil {
+		for i := range v.Const.Len() {
+			if v.Const.Float(i) != v.Const.Float(0) {
+				return true
+			}
+		}
+		return false
+	}
+	n := v.Def
+	if n == nil || depth > 16 {
+		return true
+	}
+	in := n.In
+	switch n.Op.Name {
+	case "Shape", "Size", "ConstantOfShape":
+		return false
+	case "Constant":
+		return !n.HasAttr("value") || counts(&graph.Value{Const: n.Tensor("value")}, depth)
+	case "Cast", "Expand", "Gather", "GatherElements", "Identity", "Reshape", "Slice", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Flatten":
+		in = n.In[:1] // the others say which elements, and where
+	case "Add", "Sub", "Mul", "Concat", "Where":
+	default:
+		return true
+	}
+	for _, x := range in {
+		if x != nil && counts(x, depth+1) {
+			return true
+		}
+	}
+	return false
 }
 
 // readsData reports whether v depends on the elements of inputs, and not on their shapes alone.
