@@ -168,5 +168,6 @@ func TestInverse(t *testing.T) {
 		{Name: "matrix", In: args(f64([]float64{2, 1, 0.5, 3}, 2, 2))},
 		{Name: "stack", In: args(drawn(1, 0.5, 1, 2, 3, 3))},
 		{Name: "empty", In: args(drawn(1, 0.5, 1, 0, 2, 2))},
+		{Name: "large", In: args(f64([]float64{2e4, 1e4, 5e3, 3e4}, 2, 2))},
 	})
 }
